@@ -1,0 +1,3 @@
+//! The command `cofactor`.
+
+fn main() {}

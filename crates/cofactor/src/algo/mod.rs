@@ -1,0 +1,3 @@
+//! One algorithm per file; each file's head is its documentation. [`crate::registry`] lists them.
+
+pub mod baseline;

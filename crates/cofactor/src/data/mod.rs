@@ -1,0 +1,5 @@
+//! From a file or a name to [`Ratings`], and from those to a training and a test part.
+
+pub mod attributes;
+pub mod ids;
+pub mod ratings;

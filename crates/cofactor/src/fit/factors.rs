@@ -1,0 +1,294 @@
+//! A model as biases and one inner product: r̂_ui = μ + b_u + b_i + p_uᵀq_i.
+//!
+//! P is m×k and Q is n×k, row-major f32, each row padded with zeros to a multiple of 8 so that kernels need no tail.
+
+use cofactor_kernels::{self as kernels, Isa};
+
+use super::model::{Folded, Query, Tensors};
+use crate::data::ids::{Item, User};
+use crate::data::ratings::Row;
+use crate::error::{Error, Result};
+
+/// A row-major matrix whose rows are padded with zeros to [`Matrix::stride`] and whose memory is aligned to cache lines.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Matrix {
+    rows: usize,
+    columns: usize,
+    lines: Vec<Line>,
+}
+
+/// One cache line.
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+impl Matrix {
+    /// All zeros.
+    pub fn zeros(rows: usize, columns: usize) -> Self {
+        let entries = rows * kernels::padded(columns);
+        Self { rows, columns, lines: vec![Line([0.0; 16]); entries.div_ceil(16)] }
+    }
+
+    /// From rows without padding.
+    ///
+    /// # Panics
+    /// When `data` has not rows × columns entries.
+    pub fn from_dense(rows: usize, columns: usize, data: &[f32]) -> Self {
+        assert_eq!(data.len(), rows * columns, "a dense matrix is full");
+        let mut matrix = Self::zeros(rows, columns);
+        for row in 0..rows {
+            matrix.row_mut(row)[..columns].copy_from_slice(&data[row * columns..(row + 1) * columns]);
+        }
+        matrix
+    }
+
+    /// The rows without padding.
+    pub fn to_dense(&self) -> Vec<f32> {
+        (0..self.rows).flat_map(|row| self.entries(row).iter().copied()).collect()
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many columns: k.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// How many entries a row takes with its padding.
+    pub fn stride(&self) -> usize {
+        kernels::padded(self.columns)
+    }
+
+    /// A row with its padding.
+    pub fn row(&self, row: usize) -> &[f32] {
+        let stride = self.stride();
+        &self.as_slice()[row * stride..(row + 1) * stride]
+    }
+
+    /// A row with its padding, which must stay zero.
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        let stride = self.stride();
+        &mut self.as_mut_slice()[row * stride..(row + 1) * stride]
+    }
+
+    /// A row without its padding: k entries.
+    pub fn entries(&self, row: usize) -> &[f32] {
+        &self.row(row)[..self.columns]
+    }
+
+    /// All rows with their padding.
+    pub fn as_slice(&self) -> &[f32] {
+        let entries = self.rows * self.stride();
+        &bytemuck::cast_slice(&self.lines)[..entries]
+    }
+
+    /// All rows with their padding, which must stay zero.
+    pub fn as_mut_slice(&mut self) -> &mut [f32] {
+        let entries = self.rows * self.stride();
+        &mut bytemuck::cast_slice_mut(&mut self.lines)[..entries]
+    }
+
+    /// Whether every entry is finite.
+    pub fn is_finite(&self) -> bool {
+        self.as_slice().iter().all(|entry| entry.is_finite())
+    }
+}
+
+/// Biases and factors, with what stands for somebody or something unknown.
+#[derive(Debug, Clone)]
+pub struct Factors {
+    /// The kernels that score; they change the speed and never the bits.
+    pub isa: Isa,
+    /// μ.
+    pub mean: f32,
+    /// P, m×k.
+    pub users: Matrix,
+    /// Q, n×k.
+    pub items: Matrix,
+    /// b_u, m entries; zeros where the model has none.
+    pub user_bias: Vec<f32>,
+    /// b_i, n entries; zeros where the model has none.
+    pub item_bias: Vec<f32>,
+    /// Where a user without ratings stands, and how firmly: what folding in starts from.
+    pub prior: Prior,
+    /// The vector of an item without ratings; k entries and its bias last.
+    pub unseen_item: Vec<f32>,
+}
+
+/// A normal prior of a user's vector and bias, independent by coordinate, in units of the noise variance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prior {
+    /// k entries and the bias last.
+    pub mean: Vec<f32>,
+    /// σ²/variance: the λ of each coordinate; k entries and the bias last. Zero: the coordinate does not exist and stays at its mean.
+    pub precision: Vec<f32>,
+}
+
+impl Factors {
+    /// k.
+    pub fn k(&self) -> usize {
+        self.users.columns()
+    }
+
+    /// The predicted rating.
+    pub fn predict(&self, query: Query) -> f32 {
+        let (k, stride) = (self.k(), self.users.stride());
+        let mut unseen = [[0.0; kernels::MAX_PADDED]; 2];
+        let [unseen_user, unseen_item] = &mut unseen;
+        let (p, bias_user) = match query.user {
+            Some(user) => (self.users.row(user.index()), self.user_bias[user.index()]),
+            None => {
+                unseen_user[..k].copy_from_slice(&self.prior.mean[..k]);
+                (&unseen_user[..stride], self.prior.mean[k])
+            }
+        };
+        let (q, bias_item) = match query.item {
+            Some(item) => (self.items.row(item.index()), self.item_bias[item.index()]),
+            None => {
+                unseen_item[..k].copy_from_slice(&self.unseen_item[..k]);
+                (&unseen_item[..stride], self.unseen_item[k])
+            }
+        };
+        self.mean + bias_user + bias_item + kernels::dot(self.isa, p, q)
+    }
+
+    /// The predictions for all items; `out` has n entries.
+    pub fn predict_all(&self, user: Option<User>, out: &mut [f32]) {
+        match user {
+            Some(user) => {
+                self.score_all(self.users.entries(user.index()), self.user_bias[user.index()], out);
+            }
+            None => self.score_all(&self.prior.mean[..self.k()], self.prior.mean[self.k()], out),
+        }
+    }
+
+    /// The predictions for all items by a user's vector (k entries) and bias; `out` has n entries.
+    pub fn score_all(&self, factors: &[f32], bias: f32, out: &mut [f32]) {
+        let mut padded = vec![0.0; self.items.stride()];
+        padded[..self.k()].copy_from_slice(factors);
+        kernels::dot_rows(self.isa, &padded, self.items.as_slice(), out);
+        for (score, item_bias) in out.iter_mut().zip(&self.item_bias) {
+            *score += self.mean + bias + item_bias;
+        }
+    }
+
+    /// A new user from a few ratings: the maximum of the posterior with Q fixed.
+    ///
+    /// With q̃ = (q, 1), prior mean π and precision Λ = diag(λ): p̃ = π + (Σ q̃q̃ᵀ + Λ)⁻¹ Σ (r − μ − b_i − q̃ᵀπ) q̃, so each
+    /// rating's share in p̃ is its own term of the last sum. Cost: O(|S|k² + k³).
+    pub fn fold_in(&self, history: Row<'_>) -> Folded {
+        let k = self.k();
+        let exists: Vec<bool> = self.prior.precision.iter().map(|&precision| precision > 0.0).collect();
+        let extended = |item: Item| -> Vec<f64> {
+            let q = self.items.entries(item.index()).iter().copied().chain([1.0]);
+            q.zip(&exists).map(|(entry, &exists)| if exists { f64::from(entry) } else { 0.0 }).collect()
+        };
+        let mut normal = vec![0.0; (k + 1) * (k + 1)];
+        for (f, (&precision, &exists)) in self.prior.precision.iter().zip(&exists).enumerate() {
+            normal[f * (k + 1) + f] = if exists { f64::from(precision) } else { 1.0 };
+        }
+        for &item in history.items {
+            let q = extended(item);
+            for (row, &a) in q.iter().enumerate() {
+                for (column, &b) in q[..=row].iter().enumerate() {
+                    normal[row * (k + 1) + column] += a * b;
+                }
+            }
+        }
+        cholesky(&mut normal, k + 1);
+        let unknown = |item: Item| Query { user: None, item: Some(item), time: None };
+        let influence: Vec<Vec<f32>> = history
+            .iter()
+            .map(|rated| {
+                let residual = f64::from(rated.value - self.predict(unknown(rated.item)));
+                let mut share: Vec<f64> = extended(rated.item).iter().map(|q| q * residual).collect();
+                cholesky_solve(&normal, &mut share);
+                share.into_iter().map(|entry| entry as f32).collect()
+            })
+            .collect();
+        let mut vector = self.prior.mean.clone();
+        for share in &influence {
+            for (entry, add) in vector.iter_mut().zip(share) {
+                *entry += add;
+            }
+        }
+        let bias = vector.pop().unwrap_or(0.0);
+        Folded { factors: vector, bias, prior: self.prior.mean.clone(), influence }
+    }
+
+    /// All arrays by name.
+    pub fn tensors(&self) -> Tensors {
+        let mut tensors = Tensors::default();
+        let k = self.k();
+        tensors.insert("mean", &[1], vec![self.mean]);
+        tensors.insert("user_factors", &[self.users.rows(), k], self.users.to_dense());
+        tensors.insert("item_factors", &[self.items.rows(), k], self.items.to_dense());
+        tensors.insert("user_bias", &[self.users.rows()], self.user_bias.clone());
+        tensors.insert("item_bias", &[self.items.rows()], self.item_bias.clone());
+        tensors.insert("prior_mean", &[k + 1], self.prior.mean.clone());
+        tensors.insert("prior_precision", &[k + 1], self.prior.precision.clone());
+        tensors.insert("unseen_item", &[k + 1], self.unseen_item.clone());
+        tensors
+    }
+
+    /// The reverse of [`Self::tensors`]. Refuses shapes that do not fit each other and values that are not finite.
+    pub fn restore(mut tensors: Tensors) -> Result<Self> {
+        let finite = |name: &str, data: &[f32]| match data.iter().position(|entry| !entry.is_finite()) {
+            None => Ok(()),
+            Some(at) => Err(Error::unsupported(format!("tensor '{name}' holds {} at {at}", data[at]), "")),
+        };
+        for (name, tensor) in &tensors.0 {
+            finite(name, &tensor.data)?;
+        }
+        let ([m, k], users) = tensors.take("user_factors")?;
+        let ([n, k_items], items) = tensors.take("item_factors")?;
+        if k != k_items || kernels::padded(k) > kernels::MAX_PADDED {
+            let problem = format!("factors of {k} and {k_items} columns do not make a model");
+            return Err(Error::unsupported(problem, ""));
+        }
+        let prior = Prior {
+            mean: tensors.take_vector("prior_mean", k + 1)?,
+            precision: tensors.take_vector("prior_precision", k + 1)?,
+        };
+        if prior.precision.iter().any(|&precision| precision < 0.0) {
+            return Err(Error::unsupported("tensor 'prior_precision' holds a negative entry", ""));
+        }
+        Ok(Self {
+            isa: Isa::detect(),
+            mean: tensors.take_vector("mean", 1)?[0],
+            users: Matrix::from_dense(m, k, &users),
+            items: Matrix::from_dense(n, k, &items),
+            user_bias: tensors.take_vector("user_bias", m)?,
+            item_bias: tensors.take_vector("item_bias", n)?,
+            prior,
+            unseen_item: tensors.take_vector("unseen_item", k + 1)?,
+        })
+    }
+}
+
+/// Factors a symmetric positive definite matrix in place, lower triangle: A = LLᵀ. Size d×d, cost d³/3.
+fn cholesky(a: &mut [f64], d: usize) {
+    for j in 0..d {
+        for i in j..d {
+            let sum: f64 = (0..j).map(|f| a[i * d + f] * a[j * d + f]).sum();
+            let rest = a[i * d + j] - sum;
+            a[i * d + j] = if i == j { rest.sqrt() } else { rest / a[j * d + j] };
+        }
+    }
+}
+
+/// Solves LLᵀx = b in place.
+fn cholesky_solve(l: &[f64], b: &mut [f64]) {
+    let d = b.len();
+    for i in 0..d {
+        let sum: f64 = (0..i).map(|f| l[i * d + f] * b[f]).sum();
+        b[i] = (b[i] - sum) / l[i * d + i];
+    }
+    for i in (0..d).rev() {
+        let sum: f64 = (i + 1..d).map(|f| l[f * d + i] * b[f]).sum();
+        b[i] = (b[i] - sum) / l[i * d + i];
+    }
+}

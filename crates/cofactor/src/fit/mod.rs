@@ -1,0 +1,7 @@
+//! What every algorithm is made of: the traits, a run, factors, parallel sweeps, random streams.
+
+pub mod algorithm;
+pub mod factors;
+pub mod model;
+pub mod rng;
+pub mod run;

@@ -1,0 +1,176 @@
+//! One run of a fit: its seed, its threads, who watches it.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use cofactor_kernels::Isa;
+use rayon::ThreadPool;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::model::Query;
+use super::rng::{Purpose, Stream, stream};
+use crate::data::ids::User;
+use crate::data::ratings::Ratings;
+use crate::error::{Error, Result};
+
+/// The circumstances of a fit. They never change its result, but for the seed; only [`Self::isa`] and the threads change its speed.
+pub struct Run<'a> {
+    seed: u64,
+    isa: Isa,
+    pool: ThreadPool,
+    valid: Option<&'a Ratings>,
+    observer: Observer<'a>,
+    epochs: Vec<Epoch>,
+    last: Instant,
+}
+
+type Observer<'a> = Box<dyn FnMut(&Epoch) -> ControlFlow<()> + 'a>;
+
+/// What one pass over the training part came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// The RMSE on the training part; for SGD the running one, each rating before its own update.
+    pub train_rmse: f64,
+    /// The RMSE on the validation part, if there is one, not clipped.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub valid_rmse: Option<f64>,
+    /// Wall time of this epoch, validation included.
+    pub seconds: f64,
+}
+
+impl<'a> Run<'a> {
+    /// A run on `threads` threads (0: as many as the machine has cores), with the best kernels of this CPU.
+    pub fn new(seed: u64, threads: usize) -> Result<Self> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| {
+            Error::parameter(
+                "threads",
+                threads,
+                "a number of threads that the system grants",
+                error.to_string(),
+            )
+        })?;
+        Ok(Self {
+            seed,
+            isa: Isa::detect(),
+            pool,
+            valid: None,
+            observer: Box::new(|_| ControlFlow::Continue(())),
+            epochs: Vec::new(),
+            last: Instant::now(),
+        })
+    }
+
+    /// Measures each epoch on this part too.
+    #[must_use]
+    pub fn with_valid(mut self, valid: &'a Ratings) -> Self {
+        self.valid = Some(valid);
+        self
+    }
+
+    /// Calls `observer` after each epoch; `Break` ends the fit, which then returns what it has.
+    #[must_use]
+    pub fn with_observer(mut self, observer: impl FnMut(&Epoch) -> ControlFlow<()> + 'a) -> Self {
+        self.observer = Box::new(observer);
+        self
+    }
+
+    /// Uses these kernels instead of the CPU's best: for tests that compare them.
+    #[must_use]
+    pub fn with_isa(mut self, isa: Isa) -> Self {
+        self.isa = isa;
+        self
+    }
+
+    /// The seed that every stream comes from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The kernels to use.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// How many threads there are.
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// The threads.
+    pub fn pool(&self) -> &ThreadPool {
+        &self.pool
+    }
+
+    /// The validation part, if there is one.
+    pub fn valid(&self) -> Option<&'a Ratings> {
+        self.valid
+    }
+
+    /// The random stream of a purpose and a row.
+    pub fn stream(&self, purpose: Purpose, row: u64) -> Stream {
+        stream(self.seed, purpose, row)
+    }
+
+    /// Starts the clock of the first epoch: a fit calls it when its preparations are done.
+    pub fn start(&mut self) {
+        self.epochs.clear();
+        self.last = Instant::now();
+    }
+
+    /// Ends an epoch: checks its loss, measures the validation part by `predict`, tells the observer.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when the loss is not finite; `hint` says which parameter to change.
+    pub fn end_epoch(
+        &mut self,
+        train_rmse: f64,
+        hint: &str,
+        predict: impl Fn(Query) -> f32 + Sync,
+    ) -> Result<ControlFlow<()>> {
+        let number = self.epochs.len() + 1;
+        let valid_rmse = self.valid.map(|valid| rmse(&self.pool, valid, predict));
+        for (loss, part) in [(Some(train_rmse), "training"), (valid_rmse, "validation")] {
+            if let Some(loss) = loss
+                && !loss.is_finite()
+            {
+                let what = format!("the RMSE of the {part} part is {loss}");
+                return Err(Error::Diverged { epoch: number, what, hint: hint.to_owned() });
+            }
+        }
+        let seconds = self.last.elapsed().as_secs_f64();
+        self.last = Instant::now();
+        let epoch = Epoch { epoch: number, train_rmse, valid_rmse, seconds };
+        let verdict = (self.observer)(&epoch);
+        self.epochs.push(epoch);
+        Ok(verdict)
+    }
+
+    /// The epochs of the last fit.
+    pub fn epochs(&self) -> &[Epoch] {
+        &self.epochs
+    }
+}
+
+/// Root mean squared error without clipping, summed by user in a fixed order.
+fn rmse(pool: &ThreadPool, part: &Ratings, predict: impl Fn(Query) -> f32 + Sync) -> f64 {
+    let by_user: Vec<f64> = pool.install(|| {
+        (0..part.users() as u32)
+            .into_par_iter()
+            .with_min_len(256)
+            .map(|user| {
+                let user = User(user);
+                part.row(user)
+                    .iter()
+                    .map(|rated| {
+                        let query = Query { user: Some(user), item: Some(rated.item), time: rated.time };
+                        f64::from(rated.value - predict(query)).powi(2)
+                    })
+                    .sum()
+            })
+            .collect()
+    });
+    (by_user.iter().sum::<f64>() / part.len().max(1) as f64).sqrt()
+}

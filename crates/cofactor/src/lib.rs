@@ -1,0 +1,16 @@
+//! Cofactor: a matrix-factorization recommender.
+//!
+//! The way of the data, which is also the direction of the imports:
+//!
+//! ```text
+//! data (read, datasets → Ratings → split) → algo (fit) → eval → report
+//!                                             └→ store (model file) → recommender
+//! ```
+
+pub mod algo;
+pub mod data;
+pub mod error;
+pub mod fit;
+pub mod registry;
+
+pub use error::{Error, Result};

@@ -1,0 +1,130 @@
+//! The one list of algorithms. Command line, model file, conformance tests and documentation walk it.
+
+use serde_json::{Map, Value};
+
+use crate::algo;
+use crate::data::ratings::Ratings;
+use crate::error::{Error, Result};
+use crate::fit::algorithm::{Algorithm, Knob, Preset, Task, configure};
+use crate::fit::model::{Model, Tensors};
+use crate::fit::run::Run;
+
+/// Every algorithm.
+pub static ALGORITHMS: &[Entry] = &[Entry::of::<algo::baseline::Baseline>()];
+
+/// The algorithm of that name.
+pub fn find(name: &str) -> Result<&'static Entry> {
+    ALGORITHMS.iter().find(|entry| entry.name == name).ok_or_else(|| Error::UnknownName {
+        kind: "model",
+        name: name.to_owned(),
+        known: ALGORITHMS.iter().map(|entry| entry.name.to_owned()).collect(),
+    })
+}
+
+/// An algorithm behind one face.
+pub struct Entry {
+    /// Its name.
+    pub name: &'static str,
+    /// One line about it.
+    pub title: &'static str,
+    /// What it is trained for.
+    pub task: Task,
+    /// Its parameters.
+    pub knobs: &'static [Knob],
+    /// Its named sets of parameters.
+    pub presets: &'static [Preset],
+    /// Its source file.
+    pub source: &'static str,
+    configure: Configure,
+}
+
+type Configure = fn(&Map<String, Value>) -> Result<Box<dyn Configured>>;
+
+/// An algorithm with its parameters set, ready to be fitted.
+pub trait Configured: Send + Sync {
+    /// All its parameters with their values.
+    fn config(&self) -> Map<String, Value>;
+    /// [`Algorithm::fit`].
+    fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Box<dyn Model>>;
+    /// [`Algorithm::restore`].
+    fn restore(&self, tensors: Tensors) -> Result<Box<dyn Model>>;
+}
+
+impl Entry {
+    const fn of<A: Algorithm + 'static>() -> Self {
+        Self {
+            name: A::NAME,
+            title: A::TITLE,
+            task: A::TASK,
+            knobs: A::KNOBS,
+            presets: A::PRESETS,
+            source: A::SOURCE,
+            configure: |parameters| Ok(Box::new(configure::<A>(parameters)?)),
+        }
+    }
+
+    /// The algorithm with these parameters, the others at their defaults.
+    ///
+    /// # Errors
+    /// An unknown parameter, or a value outside its range.
+    pub fn configure(&self, parameters: &Map<String, Value>) -> Result<Box<dyn Configured>> {
+        (self.configure)(parameters)
+    }
+
+    /// The algorithm with a preset, and on top of it `key=value` pairs as a person writes them.
+    pub fn configure_written(
+        &self,
+        preset: Option<&str>,
+        pairs: &[(String, String)],
+    ) -> Result<Box<dyn Configured>> {
+        let mut parameters = match preset {
+            Some(name) => self.preset(name)?,
+            None => Map::new(),
+        };
+        for (name, written) in pairs {
+            let knob = self.knobs.iter().find(|knob| knob.name == name);
+            let value = knob.map_or_else(|| written.as_str().into(), |knob| knob.kind.parse(written));
+            parameters.insert(name.clone(), value);
+        }
+        self.configure(&parameters)
+    }
+
+    /// The parameters that a preset sets.
+    pub fn preset(&self, name: &str) -> Result<Map<String, Value>> {
+        let preset =
+            self.presets.iter().find(|preset| preset.name == name).ok_or_else(|| Error::UnknownName {
+                kind: "preset",
+                name: name.to_owned(),
+                known: self.presets.iter().map(|preset| preset.name.to_owned()).collect(),
+            })?;
+        let parsed = |&(name, written): &(&str, &str)| {
+            let knob = self.knobs.iter().find(|knob| knob.name == name);
+            (name.to_owned(), knob.map_or(Value::Null, |knob| knob.kind.parse(written)))
+        };
+        Ok(preset.set.iter().map(parsed).collect())
+    }
+
+    /// The source file's head: what the algorithm says of itself, as Markdown.
+    pub fn documentation(&self) -> String {
+        let head = self.source.lines().take_while(|line| line.starts_with("//!"));
+        head.map(|line| line.trim_start_matches("//!").trim_start_matches(' '))
+            .fold(String::new(), |text, line| text + line + "\n")
+    }
+}
+
+impl<A: Algorithm> Configured for A {
+    fn config(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(map)) => map,
+            _ => Map::new(),
+        }
+    }
+
+    fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Box<dyn Model>> {
+        Ok(Box::new(Algorithm::fit(self, train, run)?))
+    }
+
+    fn restore(&self, tensors: Tensors) -> Result<Box<dyn Model>> {
+        Ok(Box::new(Algorithm::restore(self, tensors)?))
+    }
+}

@@ -1,0 +1,33 @@
+//! The dense f32 loops of Cofactor.
+//!
+//! Each kernel is one generic body over [`fearless_simd::Simd`], compiled for every instruction set and chosen at run
+//! time, once per block of work. All of them sum in one fixed order of 16 lanes and use fused
+//! multiply-add throughout, so every instruction set gives the same bits; [`twin`] holds the readable definitions that the
+//! property tests compare them with.
+//!
+//! Rows are padded with zeros to a multiple of [`LANES`]` / 2` = 8 entries ([`padded`]), so no kernel has a tail.
+
+#![allow(
+    clippy::inline_always,
+    reason = "a SIMD body must be inlined into the function that enables its instructions"
+)]
+
+mod dot;
+mod isa;
+mod sgd;
+pub mod twin;
+
+pub use dot::{dot, dot_rows};
+pub use isa::Isa;
+pub use sgd::{Block, Entry, Sgd, sgd};
+
+/// How many partial sums a dot product keeps.
+pub const LANES: usize = 16;
+
+/// The largest padded row that a model may have.
+pub const MAX_PADDED: usize = 2048;
+
+/// The length of a row of k entries with its padding: the next multiple of 8.
+pub const fn padded(k: usize) -> usize {
+    k.next_multiple_of(LANES / 2)
+}
