@@ -10,7 +10,7 @@ use crate::fit::model::{Model, Tensors};
 use crate::fit::run::Run;
 
 /// Every algorithm.
-pub static ALGORITHMS: &[Entry] = &[Entry::of::<algo::baseline::Baseline>()];
+pub static ALGORITHMS: &[Entry] = &[Entry::of::<algo::baseline::Baseline>(), Entry::of::<algo::mf::Mf>()];
 
 /// The algorithm of that name.
 pub fn find(name: &str) -> Result<&'static Entry> {

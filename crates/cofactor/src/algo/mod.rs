@@ -1,3 +1,4 @@
 //! One algorithm per file; each file's head is its documentation. [`crate::registry`] lists them.
 
 pub mod baseline;
+pub mod mf;

@@ -5,3 +5,4 @@ pub mod factors;
 pub mod model;
 pub mod rng;
 pub mod run;
+pub mod sweep;

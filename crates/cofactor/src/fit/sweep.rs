@@ -1,0 +1,322 @@
+//! The parallelism of the algorithms, so that their files hold equations only.
+//!
+//! [`Grid`] cuts the ratings into b×b blocks, and [`Grid::strata`] makes one pass of stochastic gradient descent over
+//! them (Gemulla et al., "Large-scale matrix factorization with distributed stochastic gradient descent", KDD 2011). A
+//! stratum is b blocks that share no user and no item, so they may run at the same time without changing the result,
+//! which depends on b alone; and b depends on the data and k alone.
+
+use cofactor_kernels::{Block, Entry};
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
+use super::factors::Matrix;
+use super::rng::Purpose;
+use super::run::Run;
+use crate::data::ids::User;
+use crate::data::ratings::Ratings;
+
+/// The rows of one block of users and one of items should stay in a core's second-level cache.
+const BLOCK_BYTES: usize = 256 << 10;
+/// Fewer ratings than this in a block are not worth a thread's attention.
+const BLOCK_RATINGS: usize = 4096;
+/// More strata than this an epoch gain nothing but synchronisation, unless the cache asks for them.
+const ENOUGH_BLOCKS: usize = 64;
+/// A rating's place in its block is kept in 16 bits.
+const BLOCK_ROWS: usize = 1 << 16;
+
+/// Ratings in b×b blocks, shuffled within each. Memory: 8 bytes a rating.
+pub struct Grid {
+    blocks: usize,
+    /// Where each block of users starts; b + 1 entries.
+    user_bounds: Vec<usize>,
+    /// Where each block of items starts; b + 1 entries.
+    item_bounds: Vec<usize>,
+    /// Block (a, c) is `entries[starts[a·b + c]..starts[a·b + c + 1]]`.
+    entries: Vec<Entry>,
+    starts: Vec<usize>,
+}
+
+/// What [`Grid::strata`] moves: the factors, and the biases if the model has them.
+pub struct Parameters<'a> {
+    /// P.
+    pub users: &'a mut Matrix,
+    /// Q.
+    pub items: &'a mut Matrix,
+    /// b_u and b_i.
+    pub biases: Option<(&'a mut [f32], &'a mut [f32])>,
+}
+
+impl Grid {
+    /// Cuts the ratings into blocks for factors of `stride` entries. Cost: O(N).
+    pub fn new(train: &Ratings, stride: usize, run: &Run<'_>) -> Self {
+        Self::with_blocks(train, block_count(train, stride), run)
+    }
+
+    fn with_blocks(train: &Ratings, blocks: usize, run: &Run<'_>) -> Self {
+        let user_counts: Vec<usize> = train.user_counts().collect();
+        let mut grid = Self {
+            blocks,
+            user_bounds: balanced_bounds(&user_counts, blocks),
+            item_bounds: balanced_bounds(&train.item_counts(), blocks),
+            entries: vec![Entry { user: 0, item: 0, value: 0.0 }; train.len()],
+            starts: vec![0; blocks * blocks + 1],
+        };
+        grid.fill(train);
+        grid.shuffle(run);
+        grid
+    }
+
+    /// One epoch: every block once, stratum by stratum in a random order that depends on the epoch; `pass` is given a block's
+    /// entries and rows and returns its loss. Returns the sum of the losses, added in a fixed order.
+    pub fn strata(
+        &self,
+        run: &Run<'_>,
+        epoch: usize,
+        parameters: Parameters<'_>,
+        pass: impl Fn(&[Entry], Block<'_>) -> f64 + Sync,
+    ) -> f64 {
+        let mut order: Vec<usize> = (0..self.blocks).collect();
+        order.shuffle(&mut run.stream(Purpose::StratumOrder, epoch as u64));
+        let stride = parameters.users.stride();
+        let scaled =
+            |bounds: &[usize]| -> Vec<usize> { bounds.iter().map(|&bound| bound * stride).collect() };
+        let mut rows = Rows {
+            users: cut(parameters.users.as_mut_slice(), &scaled(&self.user_bounds)),
+            items: cut(parameters.items.as_mut_slice(), &scaled(&self.item_bounds)),
+            biases: parameters.biases.map(|(user_bias, item_bias)| {
+                (cut(user_bias, &self.user_bounds), cut(item_bias, &self.item_bounds))
+            }),
+        };
+        // The items stay in the order of their last rotation, so that the next one starts from there.
+        let mut rotation = 0;
+        let mut loss = 0.0;
+        for stratum in order {
+            rows.rotate_items((stratum + self.blocks - rotation) % self.blocks);
+            rotation = stratum;
+            let jobs = rows.jobs().into_iter().enumerate().map(|(a, block)| {
+                let c = (a + stratum) % self.blocks;
+                (self.block(a * self.blocks + c), block)
+            });
+            loss += run_all(run.pool(), jobs.collect(), &pass);
+        }
+        loss
+    }
+
+    fn block(&self, block: usize) -> &[Entry] {
+        &self.entries[self.starts[block]..self.starts[block + 1]]
+    }
+
+    /// A counting sort by block: once over the ratings to count, once to place them.
+    fn fill(&mut self, train: &Ratings) {
+        let item_block = block_of_each(&self.item_bounds);
+        let mut starts = std::mem::take(&mut self.starts);
+        self.for_each(train, &item_block, |block, _| starts[block + 1] += 1);
+        for block in 0..starts.len() - 1 {
+            starts[block + 1] += starts[block];
+        }
+        let mut next = starts.clone();
+        let mut entries = std::mem::take(&mut self.entries);
+        self.for_each(train, &item_block, |block, entry| {
+            entries[next[block]] = entry;
+            next[block] += 1;
+        });
+        (self.starts, self.entries) = (starts, entries);
+    }
+
+    /// Calls `visit` with each rating's block and entry, by user and then item.
+    fn for_each(&self, train: &Ratings, item_block: &[u32], mut visit: impl FnMut(usize, Entry)) {
+        for (a, users) in self.user_bounds.windows(2).enumerate() {
+            for user in users[0]..users[1] {
+                for rated in train.row(User(user as u32)).iter() {
+                    let c = item_block[rated.item.index()] as usize;
+                    let entry = Entry {
+                        user: (user - users[0]) as u16,
+                        item: (rated.item.index() - self.item_bounds[c]) as u16,
+                        value: rated.value,
+                    };
+                    visit(a * self.blocks + c, entry);
+                }
+            }
+        }
+    }
+
+    /// Shuffles each block by its own stream. Consecutive ratings then rarely share a row, so that their updates overlap in the
+    /// processor, and no order of the file is left.
+    fn shuffle(&mut self, run: &Run<'_>) {
+        let mut rest = &mut self.entries[..];
+        for (block, bounds) in self.starts.windows(2).enumerate() {
+            let (entries, others) = rest.split_at_mut(bounds[1] - bounds[0]);
+            let mut stream = run.stream(Purpose::BlockOrder, block as u64);
+            for last in (1..entries.len()).rev() {
+                entries.swap(last, stream.random_range(0..=last as u32) as usize);
+            }
+            rest = others;
+        }
+    }
+}
+
+/// The rows of all parameters, cut at the blocks' bounds.
+struct Rows<'p> {
+    users: Parts<'p>,
+    items: Parts<'p>,
+    biases: Option<(Parts<'p>, Parts<'p>)>,
+}
+
+type Parts<'p> = Vec<&'p mut [f32]>;
+
+impl Rows<'_> {
+    fn rotate_items(&mut self, by: usize) {
+        self.items.rotate_left(by);
+        if let Some((_, item_bias)) = &mut self.biases {
+            item_bias.rotate_left(by);
+        }
+    }
+
+    /// The blocks of a stratum: the a-th users with the a-th items of the current rotation.
+    fn jobs(&mut self) -> Vec<Block<'_>> {
+        let factors = self.users.iter_mut().zip(&mut self.items);
+        match &mut self.biases {
+            None => factors.map(|(users, items)| Block { users, items, biases: None }).collect(),
+            Some((user_bias, item_bias)) => factors
+                .zip(user_bias.iter_mut().zip(item_bias))
+                .map(|((users, items), (b_u, b_i))| Block { users, items, biases: Some((b_u, b_i)) })
+                .collect(),
+        }
+    }
+}
+
+/// Runs a stratum's jobs, in parallel where there is more than one thread; the losses are added in the jobs' order.
+fn run_all(
+    pool: &ThreadPool,
+    jobs: Vec<(&[Entry], Block<'_>)>,
+    pass: &(impl Fn(&[Entry], Block<'_>) -> f64 + Sync),
+) -> f64 {
+    if pool.current_num_threads() == 1 {
+        return jobs.into_iter().map(|(entries, block)| pass(entries, block)).sum();
+    }
+    let losses: Vec<f64> =
+        pool.install(|| jobs.into_par_iter().map(|(entries, block)| pass(entries, block)).collect());
+    losses.into_iter().sum()
+}
+
+/// b: enough blocks for the cache, for the threads of any machine, and for 16-bit places; the same on every machine.
+fn block_count(train: &Ratings, stride: usize) -> usize {
+    let rows = train.users() + train.items();
+    let for_cache = (rows * stride * size_of::<f32>()).div_ceil(BLOCK_BYTES);
+    let for_threads = ((train.len() / BLOCK_RATINGS) as f64).sqrt() as usize;
+    let for_places = train.users().max(train.items()).div_ceil(BLOCK_ROWS / 4);
+    let possible = train.users().min(train.items()).max(1);
+    for_cache.max(for_threads.min(ENOUGH_BLOCKS)).max(for_places).clamp(1, possible.max(for_places))
+}
+
+/// Bounds of `blocks` contiguous ranges that hold about the same number of ratings, and at most [`BLOCK_ROWS`] rows each.
+fn balanced_bounds(counts: &[usize], blocks: usize) -> Vec<usize> {
+    let total: usize = counts.iter().sum();
+    let mut bounds = vec![0];
+    let (mut seen, mut row) = (0, 0);
+    for block in 1..=blocks {
+        let start = row;
+        let rows_left_over = counts.len().saturating_sub((blocks - block) * BLOCK_ROWS);
+        let target = (total as u128 * block as u128 / blocks as u128) as usize;
+        while row < counts.len()
+            && row - start < BLOCK_ROWS
+            && (block == blocks || seen + counts[row] / 2 < target || row < rows_left_over)
+        {
+            seen += counts[row];
+            row += 1;
+        }
+        bounds.push(row);
+    }
+    bounds
+}
+
+fn block_of_each(bounds: &[usize]) -> Vec<u32> {
+    let ranges = bounds.windows(2).enumerate();
+    ranges.flat_map(|(block, range)| std::iter::repeat_n(block as u32, range[1] - range[0])).collect()
+}
+
+/// Cuts a slice at the bounds, of which the first is 0 and the last its length.
+fn cut<'p>(mut slice: &'p mut [f32], bounds: &[usize]) -> Vec<&'p mut [f32]> {
+    let mut parts = Vec::with_capacity(bounds.len() - 1);
+    for range in bounds.windows(2) {
+        let (part, rest) = slice.split_at_mut(range[1] - range[0]);
+        parts.push(part);
+        slice = rest;
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::ratings::{Duplicates, RatingsBuilder};
+    use proptest::prelude::*;
+
+    fn ratings(cells: &std::collections::BTreeSet<(u16, u16)>) -> Ratings {
+        let mut builder = RatingsBuilder::new(false);
+        for (user, item) in cells {
+            builder.push(&user.to_string(), &item.to_string(), f32::from(user * 100 + item), None);
+        }
+        builder.finish("test", None, Duplicates::Error, |_, _| Default::default()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn bounds_cover_all_rows(
+            counts in proptest::collection::vec(0_usize..50, 0..200), blocks in 1_usize..12,
+        ) {
+            let bounds = balanced_bounds(&counts, blocks);
+            prop_assert_eq!(bounds.len(), blocks + 1);
+            prop_assert!(bounds.is_sorted());
+            prop_assert_eq!(bounds[blocks], counts.len());
+        }
+
+        #[test]
+        fn an_epoch_visits_each_rating_once_with_its_own_rows(
+            cells in proptest::collection::btree_set((0_u16..40, 0_u16..30), 1..300),
+            blocks in 1_usize..6,
+            threads in 1_usize..4,
+        ) {
+            let train = ratings(&cells);
+            let run = Run::new(7, threads).unwrap();
+            let grid = Grid::with_blocks(&train, blocks, &run);
+            // Each row carries its own number, and each pass counts the visits beside it.
+            let mut users = Matrix::zeros(train.users(), 8);
+            let mut items = Matrix::zeros(train.items(), 8);
+            for user in 0..train.users() {
+                users.row_mut(user)[0] = user as f32;
+            }
+            for item in 0..train.items() {
+                items.row_mut(item)[0] = item as f32;
+            }
+            let seen = std::sync::Mutex::new(Vec::new());
+            let parameters = Parameters { users: &mut users, items: &mut items, biases: None };
+            let loss = grid.strata(&run, 3, parameters, |entries, block| {
+                for entry in entries {
+                    let user = block.users[usize::from(entry.user) * 8];
+                    let item = block.items[usize::from(entry.item) * 8];
+                    seen.lock().unwrap().push((user as u32, item as u32, entry.value));
+                }
+                entries.len() as f64
+            });
+            prop_assert_eq!(loss, train.len() as f64);
+            let mut seen = seen.into_inner().unwrap();
+            seen.sort_by_key(|&(user, item, _)| (user, item));
+            let expected: Vec<_> = train.iter().map(|r| (r.user.0, r.item.0, r.value)).collect();
+            prop_assert_eq!(seen, expected);
+        }
+    }
+
+    #[test]
+    fn blocks_are_balanced() {
+        let counts: Vec<usize> = (0..1000).map(|row| 1 + 5000 / (row + 1)).collect();
+        let bounds = balanced_bounds(&counts, 4);
+        let total: usize = counts.iter().sum();
+        for range in bounds.windows(2).skip(1) {
+            let share = counts[range[0]..range[1]].iter().sum::<usize>() as f64 / total as f64;
+            assert!((0.2..0.3).contains(&share), "{share}");
+        }
+    }
+}
