@@ -140,6 +140,31 @@ impl Error {
         }
     }
 
+    /// Its kind in one word, for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Input { .. } => "input",
+            Self::Io { .. } => "io",
+            Self::Parameter { .. } => "parameter",
+            Self::UnknownName { .. } => "unknown_name",
+            Self::UnknownId { .. } => "unknown_id",
+            Self::Split { .. } => "split",
+            Self::Diverged { .. } => "diverged",
+            Self::ModelFile { .. } => "model_file",
+            Self::Fetch { .. } => "fetch",
+            Self::Unsupported { .. } => "unsupported",
+        }
+    }
+
+    /// What is wrong, and the way out where there is one: the two halves of the message, for front ends that set them apart.
+    pub fn parts(&self) -> (String, Option<String>) {
+        let text = self.to_string();
+        match text.split_once(WAY_OUT) {
+            Some((problem, hint)) => (problem.to_owned(), Some(hint.to_owned())),
+            None => (text, None),
+        }
+    }
+
     /// An [`Error::Unsupported`].
     #[cold]
     pub fn unsupported(problem: impl Into<String>, hint: impl Into<String>) -> Self {
@@ -169,8 +194,11 @@ fn quoted(found: &str) -> String {
     if found.is_empty() { String::new() } else { format!(": '{found}'") }
 }
 
+/// What stands between a problem and its way out.
+const WAY_OUT: &str = "\n  help: ";
+
 fn way_out(hint: &str) -> String {
-    if hint.is_empty() { String::new() } else { format!("\n  help: {hint}") }
+    if hint.is_empty() { String::new() } else { format!("{WAY_OUT}{hint}") }
 }
 
 /// "did you mean" for a near miss, and the whole list in any case.
@@ -224,6 +252,9 @@ mod tests {
             error.to_string(),
             "ratings.csv:17: the rating is not a number: 'five'\n  help: write it with digits"
         );
+        let (problem, hint) = error.parts();
+        assert_eq!(problem, "ratings.csv:17: the rating is not a number: 'five'");
+        assert_eq!(hint.as_deref(), Some("write it with digits"));
     }
 
     #[test]

@@ -1,0 +1,126 @@
+//! What moves while something takes its time, on standard error and only on a terminal; and Ctrl-C.
+
+use std::io::{self, IsTerminal};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cofactor::fit::run::Epoch;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::failure::Failure;
+
+/// Makes bars, or invisible ones where nobody would see them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Progress {
+    visible: bool,
+}
+
+impl Progress {
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self { visible: !quiet && io::stderr().is_terminal() }
+    }
+
+    /// A bar over the epochs of a fit, with its losses.
+    pub(crate) fn epochs(self, name: &str, epochs: Option<u64>) -> ProgressBar {
+        let Some(epochs) = epochs else { return self.spinner(name) };
+        self.styled(
+            ProgressBar::new(epochs),
+            "  {prefix} {bar:30.cyan/dim} {pos}/{len}  {msg}  {elapsed} (eta {eta})",
+            name,
+        )
+    }
+
+    /// A bar over bytes; a total of zero means that it is not known.
+    pub(crate) fn bytes(self, name: &str) -> ProgressBar {
+        self.styled(
+            ProgressBar::new(0),
+            "  {prefix} {bar:30.cyan/dim} {bytes}/{total_bytes}  {bytes_per_sec}",
+            name,
+        )
+    }
+
+    /// A bar over things that are counted.
+    pub(crate) fn counter(self, name: &str, total: usize) -> ProgressBar {
+        self.styled(
+            ProgressBar::new(total as u64),
+            "  {prefix} {bar:30.cyan/dim} {human_pos}/{human_len} (eta {eta})",
+            name,
+        )
+    }
+
+    /// Something that turns: for work whose end is not known.
+    pub(crate) fn spinner(self, name: &str) -> ProgressBar {
+        let bar = self.styled(ProgressBar::new_spinner(), "  {spinner} {prefix} {msg}", name);
+        if self.visible {
+            bar.enable_steady_tick(Duration::from_millis(100));
+        }
+        bar
+    }
+
+    fn styled(self, bar: ProgressBar, template: &str, name: &str) -> ProgressBar {
+        if !self.visible {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template(template).expect("the templates above are well formed");
+        bar.set_style(style.progress_chars("━╸─"));
+        bar.set_prefix(name.to_owned());
+        bar
+    }
+}
+
+/// An observer for a fit: moves the bar, and stops the fit after the epoch in which Ctrl-C was pressed.
+pub(crate) fn observe(
+    bar: &ProgressBar,
+    interrupt: &Interrupt,
+) -> impl FnMut(&Epoch) -> ControlFlow<()> + use<> {
+    let (bar, interrupt) = (bar.clone(), interrupt.clone());
+    move |epoch| {
+        bar.inc(1);
+        let valid = epoch.valid_rmse.map(|rmse| format!(" · test {rmse:.4}")).unwrap_or_default();
+        bar.set_message(format!("RMSE train {:.4}{valid}", epoch.train_rmse));
+        if interrupt.requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Ctrl-C. Within [`Self::defer`] the first press waits for the work to come to a good end; anywhere else, and at the second
+/// press, the process ends at once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Interrupt(Arc<Flags>);
+
+#[derive(Debug, Default)]
+struct Flags {
+    deferred: AtomicBool,
+    requested: AtomicBool,
+}
+
+impl Interrupt {
+    /// Listens from now on. Once per process.
+    pub(crate) fn listen() -> Self {
+        let interrupt = Self::default();
+        let flags = Arc::clone(&interrupt.0);
+        let handler = move || {
+            let again = flags.requested.swap(true, Ordering::SeqCst);
+            if again || !flags.deferred.load(Ordering::SeqCst) {
+                std::process::exit(i32::from(Failure::Interrupted.status()));
+            }
+        };
+        // Where the system grants no handler, Ctrl-C ends the process as it always did.
+        drop(ctrlc::set_handler(handler));
+        interrupt
+    }
+
+    /// Whether it has been pressed.
+    pub(crate) fn requested(&self) -> bool {
+        self.0.requested.load(Ordering::SeqCst)
+    }
+
+    /// Does work that a first Ctrl-C must not cut short, such as writing a file; fails after it if there was one.
+    pub(crate) fn defer<T>(&self, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+        self.0.deferred.store(true, Ordering::SeqCst);
+        let result = work();
+        self.0.deferred.store(false, Ordering::SeqCst);
+        if self.requested() { Err(Failure::Interrupted) } else { result }
+    }
+}
