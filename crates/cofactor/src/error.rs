@@ -67,6 +67,16 @@ pub enum Error {
         /// What to do about it.
         hint: String,
     },
+    /// A name that fits more than one item.
+    #[error("'{text}' fits {count} items{}", way_out(&candidates_list(.candidates, *.count)))]
+    Ambiguous {
+        /// What was looked up.
+        text: String,
+        /// How many items it fits.
+        count: usize,
+        /// The likeliest of them, as they would be found: raw id and title.
+        candidates: Vec<String>,
+    },
     /// A split that cannot be made of these data.
     #[error("split '{spec}': {problem}{}", way_out(.hint))]
     Split {
@@ -216,8 +226,13 @@ fn known_names(name: &str, known: &[String]) -> String {
     }
 }
 
+fn candidates_list(candidates: &[String], count: usize) -> String {
+    let more = if count > candidates.len() { ", …" } else { "" };
+    format!("say which one, by its id or its whole title: {}{more}", candidates.join(", "))
+}
+
 /// Levenshtein's distance, by one row of his table.
-fn edit_distance(a: &str, b: &str) -> usize {
+pub(crate) fn edit_distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, ca) in a.chars().enumerate() {

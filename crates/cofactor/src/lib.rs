@@ -12,5 +12,6 @@ pub mod data;
 pub mod error;
 pub mod fit;
 pub mod registry;
+pub mod store;
 
 pub use error::{Error, Result};

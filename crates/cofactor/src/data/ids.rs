@@ -34,8 +34,9 @@ impl Item {
     }
 }
 
-/// A raw id, as the data spelled it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A raw id, as the data spelled it. In JSON an integer is a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(untagged)]
 pub enum RawId<'a> {
     /// Written as a decimal integer without leading zeros or a plus sign, so that it prints as it was read.
     Integer(i64),

@@ -98,6 +98,42 @@ pub struct Ratings {
 }
 
 impl Ratings {
+    /// Ratings without times from compressed rows, as [`Self::rows_compressed`] gives them.
+    ///
+    /// # Errors
+    /// What is wrong with the rows, in words: they come from a file.
+    pub fn from_rows(
+        catalog: Arc<Catalog>,
+        scale: Scale,
+        starts: Vec<usize>,
+        items: Vec<Item>,
+        values: Vec<f32>,
+    ) -> Result<Self, &'static str> {
+        let n = catalog.items.len();
+        if starts.len() != catalog.users.len() + 1 {
+            return Err("there is not one start for each user and one for the end");
+        }
+        if starts[0] != 0 || !starts.is_sorted() || starts[starts.len() - 1] != items.len() {
+            return Err("the rows' starts do not increase from zero to the number of ratings");
+        }
+        if items.len() != values.len() {
+            return Err("there is not one value for each item");
+        }
+        let increasing = |bounds: &[usize]| items[bounds[0]..bounds[1]].is_sorted_by(|a, b| a < b);
+        if !starts.windows(2).all(increasing) || items.iter().any(|item| item.index() >= n) {
+            return Err("a row's items do not increase, or are not in the catalogue");
+        }
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err("a rating is not a finite number");
+        }
+        Ok(Self { catalog, scale, starts, items, values, times: None, by_item: OnceLock::new() })
+    }
+
+    /// Where each user's row starts (m + 1 entries), all items and all values.
+    pub fn rows_compressed(&self) -> (&[usize], &[Item], &[f32]) {
+        (&self.starts, &self.items, &self.values)
+    }
+
     /// What the indices stand for.
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog

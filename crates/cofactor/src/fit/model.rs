@@ -35,6 +35,12 @@ pub trait Model: Send + Sync {
 
     /// All that has been learned, as named arrays, for the model file.
     fn tensors(&self) -> Tensors;
+
+    /// For how many users and items it was made: m and n, which a model file compares with its ids. A model without
+    /// factors must say it itself.
+    fn dimensions(&self) -> Option<(usize, usize)> {
+        self.factors().map(|factors| (factors.users.rows(), factors.items.rows()))
+    }
 }
 
 /// A user who is not in the model, made from a few ratings.
