@@ -158,6 +158,7 @@ impl Error {
             Self::Parameter { .. } => "parameter",
             Self::UnknownName { .. } => "unknown_name",
             Self::UnknownId { .. } => "unknown_id",
+            Self::Ambiguous { .. } => "ambiguous",
             Self::Split { .. } => "split",
             Self::Diverged { .. } => "diverged",
             Self::ModelFile { .. } => "model_file",
