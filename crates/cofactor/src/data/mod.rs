@@ -3,3 +3,4 @@
 pub mod attributes;
 pub mod ids;
 pub mod ratings;
+pub mod split;
