@@ -10,6 +10,7 @@
 pub mod algo;
 pub mod data;
 pub mod error;
+pub mod eval;
 pub mod fit;
 pub mod registry;
 pub mod store;

@@ -163,14 +163,17 @@ impl Errors {
         let by_user = test
             .rows()
             .map(|(_, row)| {
-                row.values.iter().zip(predictions.by_ref()).fold(UserErrors::default(), |sum, (&value, &prediction)| {
-                    let error = f64::from(value) - f64::from(prediction);
-                    UserErrors {
-                        count: sum.count + 1,
-                        squares: sum.squares + error * error,
-                        absolutes: sum.absolutes + error.abs(),
-                    }
-                })
+                row.values.iter().zip(predictions.by_ref()).fold(
+                    UserErrors::default(),
+                    |sum, (&value, &prediction)| {
+                        let error = f64::from(value) - f64::from(prediction);
+                        UserErrors {
+                            count: sum.count + 1,
+                            squares: sum.squares + error * error,
+                            absolutes: sum.absolutes + error.abs(),
+                        }
+                    },
+                )
             })
             .collect();
         Self { by_user, clipped }
@@ -353,7 +356,8 @@ mod tests {
 
     #[test]
     fn folds_are_summarized_and_pooled() {
-        let (one, two) = (errors(&[vec![(1.0, 2.0)], vec![]]), errors(&[vec![(1.0, 4.0), (1.0, 4.0)], vec![]]));
+        let (one, two) =
+            (errors(&[vec![(1.0, 2.0)], vec![]]), errors(&[vec![(1.0, 4.0), (1.0, 4.0)], vec![]]));
         let mut pooled = one.clone();
         pooled.add(&two);
         let summary = summarize(&[&one.estimates(), &two.estimates()], &pooled.estimates());
@@ -377,9 +381,8 @@ mod tests {
                     let count = 1 + (rng.random::<f64>() * 20.0) as usize;
                     // The user's own error: variance 1; each rating's: variance 1/4. E[e²] = 5/4.
                     let own: f64 = rng.sample(StandardNormal);
-                    let squares = (0..count)
-                        .map(|_| (own + 0.5 * rng.sample::<f64, _>(StandardNormal)).powi(2))
-                        .sum();
+                    let squares =
+                        (0..count).map(|_| (own + 0.5 * rng.sample::<f64, _>(StandardNormal)).powi(2)).sum();
                     UserErrors { count, squares, absolutes: 0.0 }
                 })
                 .collect();

@@ -230,13 +230,10 @@ proptest! {
 #[test]
 fn published_files_are_checked_against_the_data() {
     let ratings = ratings(&[(1, 1, 5), (1, 2, 9), (2, 1, 3)], true);
-    let with = |pairs: Vec<(User, Item)>| {
-        let published = move |_: &str| Ok(pairs.clone());
-        plan("official:ua".parse().unwrap(), &ratings, 0, &published).map(|plan| pairs_of(&plan))
+    let with = |held_out: Vec<(User, Item)>| {
+        let published = move |_: &str| Ok(held_out.clone());
+        plan("official:ua".parse().unwrap(), &ratings, 0, &published).map(|plan| pairs(&plan.fold(0).test))
     };
-    fn pairs_of(plan: &Plan<'_>) -> BTreeSet<(String, String)> {
-        pairs(&plan.fold(0).test)
-    }
     assert_eq!(with(vec![(User(0), Item(1))]).unwrap(), BTreeSet::from([("1".into(), "2".into())]));
     assert_eq!(
         with(vec![(User(1), Item(1))]).unwrap_err().to_string(),

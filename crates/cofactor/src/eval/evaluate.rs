@@ -1,0 +1,448 @@
+//! Fit on a training part, predict a test part, measure: for one fold or many.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use rayon::ThreadPool;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::metric::{Errors, Estimates, Summary, summarize};
+use crate::data::ids::User;
+use crate::data::ratings::Ratings;
+use crate::data::split::{self, Fold, Plan, Unseen};
+use crate::error::{Error, Result};
+use crate::fit::model::{Model, Query};
+use crate::fit::run::{Epoch, Run};
+use crate::registry::Configured;
+
+/// How to evaluate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Options {
+    /// What every random draw comes from.
+    pub seed: u64,
+    /// How many threads; 0: as many as the machine has cores. They never change a result.
+    pub threads: usize,
+    /// Whether predictions are clipped to the scale of the ratings before they are measured.
+    pub clip: bool,
+    /// What each epoch is measured on beside the training part.
+    pub curve: Curve,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { seed: 0, threads: 0, clip: true, curve: Curve::Nothing }
+    }
+}
+
+/// What each epoch is measured on beside the training part.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "on", rename_all = "snake_case")]
+pub enum Curve {
+    /// Nothing.
+    Nothing,
+    /// The test part: to look at, not to choose the number of epochs by.
+    Test,
+    /// A share of each user's training ratings, which the model then does without.
+    Validation {
+        /// The share, between 0 and 1.
+        share: f64,
+    },
+}
+
+/// What happens while folds are fitted and evaluated.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// A fit begins.
+    Fit {
+        /// The fold, counted from 0, and how many there are.
+        fold: (usize, usize),
+        /// The fold's parts.
+        parts: &'a Fold,
+    },
+    /// An epoch is over.
+    Epoch {
+        /// The fold, counted from 0, and how many there are.
+        fold: (usize, usize),
+        /// Its figures.
+        epoch: &'a Epoch,
+    },
+    /// A fold is over.
+    Evaluated {
+        /// The fold, counted from 0, and how many there are.
+        fold: (usize, usize),
+        /// Its figures.
+        result: &'a FoldResult,
+    },
+}
+
+/// The figures of one fold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FoldResult {
+    /// The fold's name.
+    pub name: String,
+    /// How many ratings the model learned from.
+    pub train: usize,
+    /// How many ratings it was asked about.
+    pub test: usize,
+    /// The metrics of the test part by name.
+    pub metrics: Estimates,
+    /// What the test part asks about that training never saw.
+    pub unseen: Unseen,
+    /// What each epoch came to.
+    pub epochs: Vec<Epoch>,
+    /// Wall time.
+    pub seconds: Seconds,
+}
+
+/// Wall time of the stages, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seconds {
+    /// Making the parts.
+    pub split: f64,
+    /// Fitting, with the curve's measurements.
+    pub fit: f64,
+    /// Predicting and measuring.
+    pub evaluate: f64,
+}
+
+/// The figures of all folds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The metrics by name: of the only fold, or of all folds' test ratings pooled.
+    pub metrics: Estimates,
+    /// Each metric over the folds; empty where there is one fold.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub summary: BTreeMap<String, Summary>,
+    /// Each fold.
+    pub folds: Vec<FoldResult>,
+    /// The sums over the folds.
+    pub seconds: Seconds,
+    /// Whether the observer ended it early.
+    pub stopped: bool,
+}
+
+/// The figures, and what the last fold left behind.
+pub struct Outcome {
+    /// The figures.
+    pub evaluation: Evaluation,
+    /// The last fold's parts.
+    pub fold: Fold,
+    /// The last fold's model.
+    pub model: Box<dyn Model>,
+    /// Its predictions, one for each of `fold.test.iter()`, clipped if the options say so.
+    pub predictions: Vec<f32>,
+}
+
+/// The predictions for a part, in the order of `part.iter()`. The threads share the users and never change a bit.
+///
+/// `clip`: to the scale of the ratings.
+pub fn predictions(model: &dyn Model, part: &Ratings, clip: bool, pool: &ThreadPool) -> Vec<f32> {
+    let scale = part.scale();
+    let of_user = |user: u32| {
+        let user = User(user);
+        part.row(user).iter().map(move |rated| {
+            let prediction =
+                model.predict(Query { user: Some(user), item: Some(rated.item), time: rated.time });
+            if clip { scale.clip(prediction) } else { prediction }
+        })
+    };
+    pool.install(|| {
+        (0..part.users() as u32).into_par_iter().with_min_len(64).flat_map_iter(of_user).collect()
+    })
+}
+
+/// The errors of a fitted model on a test part, with the predictions.
+///
+/// # Errors
+/// When the test part is empty, or a prediction is not a finite number.
+pub fn errors(
+    model: &dyn Model,
+    test: &Ratings,
+    clip: bool,
+    pool: &ThreadPool,
+) -> Result<(Errors, Vec<f32>)> {
+    if test.is_empty() {
+        return Err(Error::unsupported(
+            "nothing is held out, so there is nothing to evaluate on",
+            "choose a split such as user:0.2",
+        ));
+    }
+    let predictions = predictions(model, test, clip, pool);
+    if let Some((rating, prediction)) =
+        test.iter().zip(&predictions).find(|(_, prediction)| !prediction.is_finite())
+    {
+        let catalog = test.catalog();
+        let (user, item) = (catalog.user_id(rating.user), catalog.item_id(rating.item));
+        return Err(Error::unsupported(
+            format!("the model predicts {prediction} for item {item} by user {user}"),
+            "the factors are too large to multiply: lower the learning rate or raise the penalty",
+        ));
+    }
+    Ok((Errors::of(test, &predictions, clip), predictions))
+}
+
+/// Fits and evaluates each fold of a plan in turn; memory holds one fold at a time.
+///
+/// `observer` hears of everything as it happens. After `Break` the fit at hand ends, its fold is evaluated with what it has, and no
+/// other fold begins.
+pub fn evaluate(
+    algorithm: &dyn Configured,
+    plan: &Plan<'_>,
+    options: &Options,
+    observer: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+) -> Result<Outcome> {
+    let count = plan.names().len();
+    let mut results = Vec::new();
+    let mut pooled: Option<Errors> = None;
+    let mut index = 0;
+    loop {
+        let done = one_fold(algorithm, plan, (index, count), options, observer)?;
+        match &mut pooled {
+            Some(pooled) => pooled.add(&done.errors),
+            None => pooled = Some(done.errors),
+        }
+        results.push(done.result);
+        index += 1;
+        if done.stopped || index == count {
+            let pooled = pooled.expect("the first fold has just been added");
+            let evaluation = Evaluation::of(results, &pooled, done.stopped);
+            return Ok(Outcome {
+                evaluation,
+                fold: done.fold,
+                model: done.model,
+                predictions: done.predictions,
+            });
+        }
+    }
+}
+
+impl Evaluation {
+    fn of(folds: Vec<FoldResult>, pooled: &Errors, stopped: bool) -> Self {
+        let metrics = pooled.estimates();
+        let by_fold: Vec<&Estimates> = folds.iter().map(|fold| &fold.metrics).collect();
+        let summary = if folds.len() > 1 { summarize(&by_fold, &metrics) } else { BTreeMap::new() };
+        let seconds = folds.iter().fold(Seconds::default(), |sum, fold| Seconds {
+            split: sum.split + fold.seconds.split,
+            fit: sum.fit + fold.seconds.fit,
+            evaluate: sum.evaluate + fold.seconds.evaluate,
+        });
+        Self { metrics, summary, folds, seconds, stopped }
+    }
+}
+
+/// All of one fold.
+struct Done {
+    result: FoldResult,
+    errors: Errors,
+    fold: Fold,
+    model: Box<dyn Model>,
+    predictions: Vec<f32>,
+    stopped: bool,
+}
+
+fn one_fold(
+    algorithm: &dyn Configured,
+    plan: &Plan<'_>,
+    number: (usize, usize),
+    options: &Options,
+    observer: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+) -> Result<Done> {
+    let mut clock = Instant::now();
+    let (fold, valid) = parts(plan.fold(number.0), options)?;
+    let mut seconds = Seconds { split: lap(&mut clock), ..Seconds::default() };
+    let mut stopped = observer(Progress::Fit { fold: number, parts: &fold }).is_break();
+
+    clock = Instant::now();
+    let mut run = Run::new(options.seed, options.threads)?.with_observer(|epoch| {
+        stopped |= observer(Progress::Epoch { fold: number, epoch }).is_break();
+        if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    run = match (options.curve, &valid) {
+        (Curve::Test, _) => run.with_valid(&fold.test),
+        (_, Some(valid)) => run.with_valid(valid),
+        _ => run,
+    };
+    let model = algorithm.fit(&fold.train, &mut run)?;
+    seconds.fit = lap(&mut clock);
+
+    let (errors, predictions) = errors(&*model, &fold.test, options.clip, run.pool())?;
+    let epochs = run.epochs().to_vec();
+    drop(run);
+    let (metrics, unseen) = (errors.estimates(), fold.unseen());
+    seconds.evaluate = lap(&mut clock);
+    let (train, test) = (fold.train.len(), fold.test.len());
+    let result = FoldResult { name: fold.name.clone(), train, test, metrics, unseen, epochs, seconds };
+    stopped |= observer(Progress::Evaluated { fold: number, result: &result }).is_break();
+    Ok(Done { result, errors, fold, model, predictions, stopped })
+}
+
+/// The fold, with the validation part taken out of its training part if the options say so.
+fn parts(fold: Fold, options: &Options) -> Result<(Fold, Option<Ratings>)> {
+    let Curve::Validation { share } = options.curve else {
+        return Ok((fold, None));
+    };
+    let inner = split::validation(&fold.train, share, options.seed)?;
+    Ok((Fold { train: inner.train, ..fold }, Some(inner.test)))
+}
+
+/// Seconds since the last lap.
+fn lap(clock: &mut Instant) -> f64 {
+    let now = Instant::now();
+    let seconds = now.duration_since(*clock).as_secs_f64();
+    *clock = now;
+    seconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::ratings::{Duplicates, RatingsBuilder, Row, Time};
+    use crate::data::split::{nothing_published, plan};
+    use crate::fit::factors::Factors;
+    use crate::fit::model::{Folded, Tensors};
+    use crate::registry;
+    use serde_json::{Map, json};
+
+    /// User u likes item i as much as both are liked: 1 + u/10 + i/10, with every third cell missing.
+    fn additive() -> Ratings {
+        let mut builder = RatingsBuilder::new(true);
+        for user in 0..20_u8 {
+            for item in 0..20_u8 {
+                if (user + item) % 3 != 0 {
+                    let value = 1.0 + f32::from(user + item) / 10.0;
+                    builder.push(&user.to_string(), &item.to_string(), value, Some(i64::from(item)));
+                }
+            }
+        }
+        builder.finish("additive", None, Duplicates::Error, |_, _| Default::default()).unwrap()
+    }
+
+    fn baseline(parameters: serde_json::Value) -> Box<dyn Configured> {
+        let parameters: Map<String, serde_json::Value> = serde_json::from_value(parameters).unwrap();
+        registry::find("baseline").unwrap().configure(&parameters).unwrap()
+    }
+
+    fn evaluated(split: &str, options: &Options) -> Result<Outcome> {
+        let ratings = additive();
+        let plan = plan(split.parse()?, &ratings, 7, &nothing_published)?;
+        let algorithm = baseline(json!({"reg_user": 0.0, "reg_item": 0.0, "epochs": 100}));
+        evaluate(&*algorithm, &plan, options, &mut |_| ControlFlow::Continue(()))
+    }
+
+    #[test]
+    fn a_model_that_fits_has_no_error_in_any_fold() {
+        let outcome = evaluated("kfold:4", &Options { threads: 2, ..Options::default() }).unwrap();
+        let evaluation = &outcome.evaluation;
+        assert_eq!(evaluation.folds.len(), 4);
+        assert!(evaluation.metrics["rmse"].mean < 1e-4, "{:?}", evaluation.metrics["rmse"]);
+        assert_eq!(evaluation.metrics["rmse"].n, additive().len());
+        assert_eq!(evaluation.summary["mae"].folds, 4);
+        assert_eq!(evaluation.folds[3].name, "4/4");
+        assert_eq!(outcome.predictions.len(), outcome.fold.test.len());
+        assert!(!evaluation.stopped);
+    }
+
+    #[test]
+    fn the_mean_alone_has_the_error_worked_out_directly() {
+        let ratings = additive();
+        let plan = plan("user:0.2".parse().unwrap(), &ratings, 1, &nothing_published).unwrap();
+        let algorithm = baseline(json!({"biases": false}));
+        let mut quiet = |_: Progress<'_>| ControlFlow::Continue(());
+        let outcome = evaluate(&*algorithm, &plan, &Options::default(), &mut quiet).unwrap();
+        let (train, test) = (&outcome.fold.train, &outcome.fold.test);
+        let squares: f64 = test.values().iter().map(|&v| (f64::from(v) - train.mean()).powi(2)).sum();
+        let rmse = (squares / test.len() as f64).sqrt();
+        assert!((outcome.evaluation.metrics["rmse"].mean - rmse).abs() < 1e-6);
+        assert!(outcome.evaluation.summary.is_empty());
+    }
+
+    #[test]
+    fn threads_never_change_a_bit() {
+        let of = |threads| evaluated("user:0.2", &Options { threads, ..Options::default() }).unwrap();
+        let (one, five) = (of(1), of(5));
+        assert_eq!(one.predictions, five.predictions);
+        assert_eq!(one.evaluation.metrics, five.evaluation.metrics);
+    }
+
+    /// Predicts the same for all.
+    struct Constant(f32);
+
+    impl Model for Constant {
+        fn predict(&self, _: Query) -> f32 {
+            self.0
+        }
+        fn predict_all(&self, _: Option<User>, _: Option<Time>, out: &mut [f32]) {
+            out.fill(self.0);
+        }
+        fn factors(&self) -> Option<&Factors> {
+            None
+        }
+        fn fold_in(&self, _: Row<'_>) -> Option<Folded> {
+            None
+        }
+        fn tensors(&self) -> Tensors {
+            Tensors::default()
+        }
+    }
+
+    #[test]
+    fn predictions_are_clipped_only_when_asked() {
+        let (ratings, run) = (additive(), Run::new(0, 1).unwrap());
+        let of = |clip| predictions(&Constant(9.0), &ratings, clip, run.pool());
+        assert!(of(false).iter().all(|&prediction| prediction == 9.0));
+        assert!(of(true).iter().all(|&prediction| prediction == ratings.scale().max));
+    }
+
+    #[test]
+    fn a_prediction_that_is_no_number_is_refused() {
+        let (ratings, run) = (additive(), Run::new(0, 1).unwrap());
+        let message = errors(&Constant(f32::NAN), &ratings, true, run.pool()).unwrap_err().to_string();
+        assert!(message.starts_with("the model predicts NaN for item 1 by user 0"), "{message}");
+    }
+
+    #[test]
+    fn each_curve_is_measured_on_its_part() {
+        let of = |curve| evaluated("user:0.2", &Options { curve, ..Options::default() }).unwrap();
+        let nothing = of(Curve::Nothing);
+        assert!(nothing.evaluation.folds[0].epochs.iter().all(|epoch| epoch.valid_rmse.is_none()));
+        let test = of(Curve::Test);
+        let last = test.evaluation.folds[0].epochs.last().unwrap().valid_rmse.unwrap();
+        assert!((last - test.evaluation.metrics["rmse"].mean).abs() < 1e-6);
+        let inner = of(Curve::Validation { share: 0.25 });
+        let fold = &inner.evaluation.folds[0];
+        assert!(fold.train < nothing.evaluation.folds[0].train);
+        assert_eq!(fold.test, nothing.evaluation.folds[0].test);
+        assert!(fold.epochs[0].valid_rmse.is_some());
+    }
+
+    #[test]
+    fn an_observer_that_breaks_ends_after_the_fold_at_hand() {
+        let ratings = additive();
+        let plan = plan("kfold:4".parse().unwrap(), &ratings, 7, &nothing_published).unwrap();
+        let algorithm = baseline(json!({"epochs": 50}));
+        let mut observer = |progress: Progress<'_>| match progress {
+            Progress::Epoch { fold: (1, 4), epoch } if epoch.epoch == 3 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        let evaluation = evaluate(&*algorithm, &plan, &Options::default(), &mut observer).unwrap().evaluation;
+        assert!(evaluation.stopped);
+        assert_eq!(evaluation.folds.iter().map(|fold| fold.epochs.len()).collect::<Vec<_>>(), [50, 3]);
+    }
+
+    #[test]
+    fn results_come_back_from_json() {
+        let evaluation = evaluated("kfold:3", &Options::default()).unwrap().evaluation;
+        let written = serde_json::to_value(&evaluation).unwrap();
+        assert!(written["metrics"]["rmse"]["stderr"].is_f64());
+        assert_eq!(written["folds"][0]["metrics"]["mae"]["average"], "ratings");
+        assert_eq!(serde_json::from_value::<Evaluation>(written).unwrap(), evaluation);
+    }
+
+    #[test]
+    fn nothing_held_out_is_refused() {
+        let message = evaluated("none", &Options::default()).err().unwrap().to_string();
+        assert!(message.starts_with("nothing is held out"), "{message}");
+    }
+}
