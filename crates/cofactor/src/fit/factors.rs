@@ -1,6 +1,6 @@
 //! A model as biases and one inner product: r̂_ui = μ + b_u + b_i + p_uᵀq_i.
 //!
-//! P is m×k and Q is n×k, row-major f32, each row padded with zeros to a multiple of 8 so that kernels need no tail.
+//! P is m×k and Q is n×k, row-major f32, each row padded with zeros ([`kernels::padded`]) so that kernels need no tail.
 
 use cofactor_kernels::{self as kernels, Isa};
 
@@ -135,21 +135,20 @@ impl Factors {
 
     /// The predicted rating.
     pub fn predict(&self, query: Query) -> f32 {
-        let (k, stride) = (self.k(), self.users.stride());
-        let mut unseen = [[0.0; kernels::MAX_PADDED]; 2];
-        let [unseen_user, unseen_item] = &mut unseen;
+        let k = self.k();
+        let (unseen_user, unseen_item);
         let (p, bias_user) = match query.user {
             Some(user) => (self.users.row(user.index()), self.user_bias[user.index()]),
             None => {
-                unseen_user[..k].copy_from_slice(&self.prior.mean[..k]);
-                (&unseen_user[..stride], self.prior.mean[k])
+                unseen_user = self.padded(&self.prior.mean[..k]);
+                (&unseen_user[..], self.prior.mean[k])
             }
         };
         let (q, bias_item) = match query.item {
             Some(item) => (self.items.row(item.index()), self.item_bias[item.index()]),
             None => {
-                unseen_item[..k].copy_from_slice(&self.unseen_item[..k]);
-                (&unseen_item[..stride], self.unseen_item[k])
+                unseen_item = self.padded(&self.unseen_item[..k]);
+                (&unseen_item[..], self.unseen_item[k])
             }
         };
         self.mean + bias_user + bias_item + kernels::dot(self.isa, p, q)
@@ -167,12 +166,16 @@ impl Factors {
 
     /// The predictions for all items by a user's vector (k entries) and bias; `out` has n entries.
     pub fn score_all(&self, factors: &[f32], bias: f32, out: &mut [f32]) {
-        let mut padded = vec![0.0; self.items.stride()];
-        padded[..self.k()].copy_from_slice(factors);
-        kernels::dot_rows(self.isa, &padded, self.items.as_slice(), out);
+        kernels::dot_rows(self.isa, &self.padded(factors), self.items.as_slice(), out);
         for (score, item_bias) in out.iter_mut().zip(&self.item_bias) {
             *score += self.mean + bias + item_bias;
         }
+    }
+
+    fn padded(&self, vector: &[f32]) -> Vec<f32> {
+        let mut padded = vec![0.0; self.items.stride()];
+        padded[..vector.len()].copy_from_slice(vector);
+        padded
     }
 
     /// A new user from a few ratings: the maximum of the posterior with Q fixed.
