@@ -173,6 +173,15 @@ impl IdCollector {
         number
     }
 
+    /// The same for an id that has been read already.
+    #[inline]
+    pub fn number_raw(&mut self, id: RawId<'_>) -> u32 {
+        match id {
+            RawId::Integer(id) => self.number_integer(id),
+            RawId::Text(id) => self.number(id),
+        }
+    }
+
     /// The same for an integer: the fast path, and the one for Parquet's integer columns.
     pub fn number_integer(&mut self, id: i64) -> u32 {
         if self.texts.is_some() {

@@ -3,4 +3,5 @@
 pub mod attributes;
 pub mod ids;
 pub mod ratings;
+pub mod read;
 pub mod split;
