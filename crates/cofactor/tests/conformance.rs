@@ -1,0 +1,297 @@
+//! What every algorithm of the registry must do. A new algorithm inherits all of it.
+
+mod common;
+
+use std::ops::ControlFlow;
+
+use cofactor::data::ids::{Item, User};
+use cofactor::data::ratings::{Rating, Ratings, Row};
+use cofactor::error::Error;
+use cofactor::fit::model::{Model, Query, Tensors};
+use cofactor::fit::run::Run;
+use cofactor::registry::{ALGORITHMS, Configured, Entry, find};
+use cofactor_kernels::Isa;
+use serde_json::{Map, Value};
+
+/// Every algorithm with its defaults and with each of its presets, its epochs cut for the sake of time.
+fn configurations() -> Vec<(String, &'static Entry, Box<dyn Configured>)> {
+    let mut all = Vec::new();
+    for entry in ALGORITHMS {
+        for preset in std::iter::once(None).chain(entry.presets.iter().map(|preset| Some(preset.name))) {
+            let mut parameters =
+                preset.map_or_else(Map::new, |name| entry.preset(name).expect("it is listed"));
+            if entry.knobs.iter().any(|knob| knob.name == "epochs") {
+                parameters.insert("epochs".into(), Value::from(5));
+            }
+            let name = format!("{} {}", entry.name, preset.unwrap_or("defaults"));
+            let configured = entry.configure(&parameters).unwrap_or_else(|error| panic!("{name}: {error}"));
+            all.push((name, entry, configured));
+        }
+    }
+    all
+}
+
+/// What suits `mf` on the planted matrix.
+const RANK_TWO: [(&str, &str); 3] = [("factors", "4"), ("reg", "0.01"), ("epochs", "300")];
+
+fn configured(name: &str, pairs: &[(&str, &str)]) -> Box<dyn Configured> {
+    let pairs: Vec<(String, String)> = pairs.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
+    find(name).expect("it is listed").configure_written(None, &pairs).expect("valid parameters")
+}
+
+fn is_test(rating: &Rating) -> bool {
+    (rating.user.0 * 7 + rating.item.0 * 13).is_multiple_of(5)
+}
+
+fn fit(algorithm: &dyn Configured, train: &Ratings, threads: usize, isa: Isa) -> Box<dyn Model> {
+    let mut run = Run::new(42, threads).expect("threads").with_isa(isa);
+    algorithm.fit(train, &mut run).expect("it trains on planted data")
+}
+
+fn bits(tensors: &Tensors) -> Vec<(String, Vec<u32>)> {
+    let entries = tensors.0.iter();
+    entries.map(|(name, tensor)| (name.clone(), tensor.data.iter().map(|x| x.to_bits()).collect())).collect()
+}
+
+#[test]
+fn names_and_documentation_are_complete() {
+    for entry in ALGORITHMS {
+        let same = ALGORITHMS.iter().filter(|other| other.name == entry.name).count();
+        assert_eq!(same, 1, "{} is listed twice", entry.name);
+        let documentation = entry.documentation();
+        let headings = [
+            "# ",
+            "## Model",
+            "## Objective",
+            "## Update",
+            "## Cost",
+            "## Unknown users and items",
+            "## Defaults and their source",
+            "## Differences from the paper",
+            "## References",
+        ];
+        for heading in headings {
+            assert!(documentation.contains(heading), "{}: its head lacks '{heading}'", entry.name);
+        }
+    }
+}
+
+#[test]
+fn knobs_and_parameters_are_the_same_and_defaults_come_back() {
+    for entry in ALGORITHMS {
+        let defaults = entry.configure(&Map::new()).expect("defaults are valid").config();
+        let names: Vec<&str> = entry.knobs.iter().map(|knob| knob.name).collect();
+        assert_eq!(defaults.keys().collect::<Vec<_>>(), names, "{}", entry.name);
+        for knob in entry.knobs {
+            let value = &defaults[knob.name];
+            assert!(knob.kind.accepts(value), "{}: default {} = {value}", entry.name, knob.name);
+        }
+        assert_eq!(entry.configure(&defaults).expect("they are valid").config(), defaults);
+    }
+}
+
+#[test]
+fn a_parameter_that_is_unknown_or_out_of_range_is_refused() {
+    for entry in ALGORITHMS {
+        let set =
+            |name: &str, value: Value| entry.configure(&Map::from_iter([(name.to_owned(), value)])).err();
+        assert!(matches!(set("no_such", Value::from(1)), Some(Error::UnknownName { .. })), "{}", entry.name);
+        for knob in entry.knobs {
+            for wrong in [Value::from(-1), Value::from(1e300), Value::from("x"), Value::Null] {
+                if !knob.kind.accepts(&wrong) {
+                    let error = set(knob.name, wrong.clone());
+                    let refused = matches!(&error, Some(Error::Parameter { name, .. }) if name == knob.name);
+                    assert!(refused, "{}: {} = {wrong}", entry.name, knob.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_bits_for_any_number_of_threads_and_without_simd() {
+    // Large enough for three blocks a side.
+    let train = common::planted(300, 220, 0.3, 1);
+    assert!(train.len() > 9 * 4096);
+    for (name, _, algorithm) in configurations() {
+        let expected = bits(&fit(&*algorithm, &train, 1, Isa::detect()).tensors());
+        for threads in [2, 5] {
+            let found = bits(&fit(&*algorithm, &train, threads, Isa::detect()).tensors());
+            assert!(found == expected, "{name}: {threads} threads give other bits");
+        }
+        let found = bits(&fit(&*algorithm, &train, 2, Isa::baseline()).tensors());
+        assert!(found == expected, "{name}: {} gives other bits", Isa::baseline().name());
+    }
+}
+
+#[test]
+fn another_seed_gives_other_factors() {
+    let train = common::planted(60, 50, 0.3, 1);
+    for (name, _, algorithm) in configurations() {
+        let fit = |seed| {
+            let mut run = Run::new(seed, 1).expect("a thread");
+            algorithm.fit(&train, &mut run).expect("it trains")
+        };
+        let (first, second) = (fit(1), fit(2));
+        let random = first.factors().is_some_and(|factors| factors.k() > 0);
+        assert_eq!(bits(&first.tensors()) != bits(&second.tensors()), random, "{name}");
+    }
+}
+
+#[test]
+fn a_model_comes_back_from_its_tensors() {
+    let train = common::planted(60, 50, 0.3, 1);
+    for (name, _, algorithm) in configurations() {
+        let model = fit(&*algorithm, &train, 1, Isa::detect());
+        let restored = algorithm.restore(model.tensors()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut scores = [vec![0.0; train.items()], vec![0.0; train.items()]];
+        for user in [None, Some(User(0)), Some(User(59))] {
+            model.predict_all(user, None, &mut scores[0]);
+            restored.predict_all(user, None, &mut scores[1]);
+            assert_eq!(scores[0], scores[1], "{name}");
+        }
+        let mut damaged = model.tensors();
+        damaged.0.values_mut().for_each(|tensor| tensor.data.fill(f32::NAN));
+        assert!(algorithm.restore(damaged).is_err(), "{name}: NaN in a tensor is accepted");
+        assert!(algorithm.restore(Tensors::default()).is_err(), "{name}: missing tensors are accepted");
+    }
+}
+
+#[test]
+fn predict_and_predict_all_agree() {
+    let train = common::planted(60, 50, 0.3, 1);
+    for (name, _, algorithm) in configurations() {
+        let model = fit(&*algorithm, &train, 1, Isa::detect());
+        let mut scores = vec![0.0; train.items()];
+        for user in [None, Some(User(3))] {
+            model.predict_all(user, Some(9), &mut scores);
+            for (item, &score) in scores.iter().enumerate() {
+                let query = Query { user, item: Some(Item(item as u32)), time: Some(9) };
+                assert!((model.predict(query) - score).abs() < 1e-4, "{name}: item {item}");
+            }
+        }
+    }
+}
+
+#[test]
+fn who_and_what_training_never_saw_is_answered_like_the_unknown() {
+    let all = common::planted(60, 50, 0.3, 1);
+    let train = all.filter(|r| r.user != User(7) && r.item != Item(11));
+    for (name, _, algorithm) in configurations() {
+        let model = fit(&*algorithm, &train, 1, Isa::detect());
+        let ask = |user, item| model.predict(Query { user, item, time: None });
+        let (user, item) = (Some(User(3)), Some(Item(4)));
+        for (unseen, unknown) in [
+            (ask(Some(User(7)), item), ask(None, item)),
+            (ask(user, Some(Item(11))), ask(user, None)),
+            (ask(Some(User(7)), Some(Item(11))), ask(None, None)),
+        ] {
+            assert!((unseen - unknown).abs() < 1e-4 && unknown.is_finite(), "{name}: {unseen} and {unknown}");
+        }
+    }
+}
+
+#[test]
+fn an_observer_may_end_the_fit() {
+    let train = common::planted(60, 50, 0.3, 1);
+    for (name, entry, algorithm) in configurations() {
+        if entry.knobs.iter().all(|knob| knob.name != "epochs") || name == "baseline mean" {
+            continue;
+        }
+        let mut seen = 0;
+        let mut run = Run::new(1, 1).expect("a thread").with_observer(|epoch| {
+            seen = epoch.epoch;
+            if epoch.epoch == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        let model = algorithm.fit(&train, &mut run).expect("what it has");
+        assert!(model.predict(Query { user: None, item: None, time: None }).is_finite());
+        drop(run);
+        assert_eq!(seen, 2, "{name}");
+    }
+}
+
+#[test]
+fn a_planted_matrix_is_recovered() {
+    let noise = 0.2;
+    let all = common::planted(150, 120, noise, 1);
+    let (train, test) = (all.filter(|r| !is_test(&r)), all.filter(|r| is_test(&r)));
+    let spread =
+        (test.values().iter().map(|v| f64::from(v - 3.0).powi(2)).sum::<f64>() / test.len() as f64).sqrt();
+    for entry in ALGORITHMS {
+        // How near to the noise the model must come, with which parameters: everything but what it cannot express.
+        let (parameters, bound): (&[(&str, &str)], f64) = match entry.name {
+            "baseline" => (&[], 0.95 * spread),
+            "mf" => (&RANK_TWO, 1.25 * noise),
+            other => {
+                panic!("say here how well '{other}' must recover a planted matrix of rank 2 with biases")
+            }
+        };
+        let algorithm = configured(entry.name, parameters);
+        let model = fit(&*algorithm, &train, 2, Isa::detect());
+        let squares: f64 = test
+            .iter()
+            .map(|r| {
+                let query = Query { user: Some(r.user), item: Some(r.item), time: r.time };
+                f64::from(r.value - model.predict(query)).powi(2)
+            })
+            .sum();
+        let rmse = (squares / test.len() as f64).sqrt();
+        assert!(rmse < bound, "{}: {rmse:.4}, bound {bound:.4}", entry.name);
+    }
+}
+
+#[test]
+fn somebody_new_is_folded_in_near_where_training_puts_them() {
+    let all = common::planted(150, 120, 0.2, 1);
+    let (train, test) = (all.filter(|r| !is_test(&r)), all.filter(|r| is_test(&r)));
+    let algorithm = configured("mf", &RANK_TWO);
+    let model = fit(&*algorithm, &train, 1, Isa::detect());
+    let factors = model.factors().expect("it has factors");
+    let (mut trained, mut folded, mut unknown, mut n) = (0.0, 0.0, 0.0, 0.0);
+    let mut scores = vec![0.0; all.items()];
+    for (user, row) in test.rows() {
+        let somebody = model.fold_in(train.row(user)).expect("it folds in");
+        factors.score_all(&somebody.factors, somebody.bias, &mut scores);
+        for rated in row.iter() {
+            let ask = |user| {
+                f64::from(rated.value - model.predict(Query { user, item: Some(rated.item), time: None }))
+            };
+            trained += ask(Some(user)).powi(2);
+            unknown += ask(None).powi(2);
+            folded += f64::from(rated.value - scores[rated.item.index()]).powi(2);
+            n += 1.0;
+        }
+    }
+    let (trained, folded, unknown) = (f64::sqrt(trained / n), f64::sqrt(folded / n), f64::sqrt(unknown / n));
+    assert!(folded < 1.1 * trained && folded < 0.5 * unknown, "{trained} {folded} {unknown}");
+}
+
+#[test]
+fn what_folding_in_says_of_each_rating_adds_up() {
+    let train = common::planted(60, 50, 0.3, 1);
+    for (name, _, algorithm) in configurations() {
+        let model = fit(&*algorithm, &train, 1, Isa::detect());
+        let (items, values) = ([Item(2), Item(9), Item(30)], [5.0, 1.0, 4.0]);
+        let Some(somebody) = model.fold_in(Row::new(&items, &values)) else { continue };
+        let vector: Vec<f32> = somebody.factors.iter().copied().chain([somebody.bias]).collect();
+        for (f, &entry) in vector.iter().enumerate() {
+            let sum = somebody.prior[f] + somebody.influence.iter().map(|share| share[f]).sum::<f32>();
+            assert!((sum - entry).abs() < 1e-5, "{name}");
+        }
+        let nobody = model.fold_in(Row::new(&[], &[])).expect("an empty history is one");
+        assert_eq!(nobody.factors, nobody.prior[..nobody.factors.len()], "{name}");
+    }
+}
+
+#[test]
+fn a_rate_that_is_too_high_is_told_so() {
+    let train = common::planted(60, 50, 0.3, 1);
+    let algorithm = configured("mf", &[("rate", "1"), ("biases", "false")]);
+    let error = algorithm.fit(&train, &mut Run::new(1, 1).expect("a thread")).err().expect("it diverges");
+    let message = error.to_string();
+    assert!(
+        message.starts_with("training diverged in epoch 1: the RMSE of the training part is "),
+        "{message}"
+    );
+    assert!(message.ends_with("\n  help: lower `rate` (and `bias_rate`), or raise `reg`"), "{message}");
+}
