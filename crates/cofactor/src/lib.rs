@@ -12,6 +12,7 @@ pub mod data;
 pub mod error;
 pub mod eval;
 pub mod fit;
+pub mod recommender;
 pub mod registry;
 pub mod store;
 

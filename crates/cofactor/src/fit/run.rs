@@ -44,18 +44,10 @@ pub struct Epoch {
 impl<'a> Run<'a> {
     /// A run on `threads` threads (0: as many as the machine has cores), with the best kernels of this CPU.
     pub fn new(seed: u64, threads: usize) -> Result<Self> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| {
-            Error::parameter(
-                "threads",
-                threads,
-                "a number of threads that the system grants",
-                error.to_string(),
-            )
-        })?;
         Ok(Self {
             seed,
             isa: Isa::detect(),
-            pool,
+            pool: thread_pool(threads)?,
             valid: None,
             observer: Box::new(|_| ControlFlow::Continue(())),
             epochs: Vec::new(),
@@ -152,6 +144,13 @@ impl<'a> Run<'a> {
     pub fn epochs(&self) -> &[Epoch] {
         &self.epochs
     }
+}
+
+/// `threads` threads; 0: as many as the machine has cores.
+pub fn thread_pool(threads: usize) -> Result<ThreadPool> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| {
+        Error::parameter("threads", threads, "a number of threads that the system grants", error.to_string())
+    })
 }
 
 /// Root mean squared error without clipping, summed by user in a fixed order.

@@ -1,0 +1,360 @@
+//! Answers to people's questions, by their own ids and by titles: predictions, recommendations, neighbours, reasons.
+//!
+//! This is the one place beside reading and reporting that speaks raw ids. Whoever or whatever has no rating in the training
+//! part counts as unknown, in the catalogue or not.
+
+mod batch;
+mod explain;
+mod history;
+mod listing;
+mod similar;
+#[cfg(test)]
+mod tests;
+mod titles;
+mod top;
+
+use std::fmt::Display;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::ids::{IdMap, Item, RawId, User};
+use crate::data::ratings::{Catalog, Row};
+use crate::error::{Error, Result};
+use crate::fit::algorithm::Task;
+use crate::fit::factors::Factors;
+use crate::fit::model::{Folded, Query};
+use crate::registry;
+use crate::store::ModelFile;
+
+pub use batch::UserPicks;
+pub use explain::{Contribution, Explanation};
+pub use history::{HistoryEntry, parse_history};
+pub use similar::{MIN_RATINGS, Neighbour};
+
+use history::History;
+use listing::{Listing, Subject};
+use titles::Titles;
+
+/// How many ratings at the training mean each item is given in a damped mean ([`Unknown::Popular`]).
+pub const DAMPING: f64 = 10.0;
+
+/// How many items an ambiguous text lists.
+const CANDIDATES_SHOWN: usize = 8;
+
+/// A model that answers by raw ids.
+pub struct Recommender {
+    file: ModelFile,
+    task: Task,
+    titles: Titles,
+    /// Training ratings of each user and item.
+    counts: Counts,
+    popularity: OnceLock<Vec<f32>>,
+}
+
+struct Counts {
+    users: Vec<usize>,
+    items: Vec<usize>,
+}
+
+/// For whom to recommend.
+#[derive(Debug, Clone, Copy)]
+pub enum Who<'a> {
+    /// A user by raw id.
+    User(&'a str),
+    /// Somebody new, who brings a few ratings and is folded in; nothing of it is kept.
+    History(&'a [HistoryEntry]),
+}
+
+/// What to do about a user or an item that training never saw.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unknown {
+    /// Refuse: [`Error::UnknownId`].
+    #[default]
+    Error,
+    /// Say what most people like: the item's damped mean, (Σr + 10μ)/(n + 10), or for a ranking model its number of ratings.
+    Popular,
+    /// Ask the model about an average user: its prior.
+    Mean,
+}
+
+/// What an answer rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// What the model has learned of the user.
+    Model,
+    /// The few ratings that a new user has brought.
+    FoldIn,
+    /// Nothing is known of the user: [`Unknown::Popular`].
+    Popular,
+    /// Nothing is known of the user: [`Unknown::Mean`].
+    Mean,
+}
+
+/// A predicted rating.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Prediction {
+    /// As the model says it.
+    pub value: f32,
+    /// The nearest value on the scale of the ratings.
+    pub clipped: f32,
+    /// Whether the user has training ratings.
+    pub known_user: bool,
+    /// Whether the item has training ratings.
+    pub known_item: bool,
+    /// What the value rests on.
+    pub basis: Basis,
+}
+
+/// What is asked of a recommendation.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// At most so many picks.
+    pub n: usize,
+    /// Whether to leave out what the user has rated in the training part or in the history.
+    pub exclude_seen: bool,
+    /// Only these items, by raw id or title; without this, all that have a training rating.
+    pub allow: Option<Vec<String>>,
+    /// None of these items, by raw id or title.
+    pub deny: Vec<String>,
+    /// What to do about an unknown user.
+    pub unknown: Unknown,
+    /// With each pick, at most so many of the user's ratings that spoke for it the most; none where the model cannot tell. Zero
+    /// costs nothing.
+    pub reasons: usize,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        let (allow, deny) = (None, Vec::new());
+        Self { n: 10, exclude_seen: true, allow, deny, unknown: Unknown::Error, reasons: 0 }
+    }
+}
+
+/// An item as people know it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct NamedItem<'a> {
+    /// Its raw id.
+    pub id: RawId<'a>,
+    /// Its title, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<&'a str>,
+}
+
+impl Display for NamedItem<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.title {
+            Some(title) => write!(f, "'{title}' (id {})", self.id),
+            None => write!(f, "'{}'", self.id),
+        }
+    }
+}
+
+/// A recommended item.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pick<'a> {
+    /// What.
+    #[serde(flatten)]
+    pub item: NamedItem<'a>,
+    /// What it was chosen by: the predicted rating, not clipped.
+    pub score: f32,
+    /// The user's ratings that spoke for it the most, the strongest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<Contribution<'a>>,
+}
+
+/// A list of picks.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recommendation<'a> {
+    /// What the list rests on.
+    pub basis: Basis,
+    /// The picks, the best first; equal scores by the order of the raw ids.
+    pub picks: Vec<Pick<'a>>,
+}
+
+impl Recommender {
+    /// Opens a model file.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::new(ModelFile::load(path)?)
+    }
+
+    /// Takes a model. Cost: linear in ratings and titles.
+    ///
+    /// # Errors
+    /// When the registry does not know the model's algorithm.
+    pub fn new(file: ModelFile) -> Result<Self> {
+        let task = registry::find(&file.algorithm)?.task;
+        let counts = Counts { users: file.seen.user_counts().collect(), items: file.seen.item_counts() };
+        let titles = Titles::of(file.catalog());
+        Ok(Self { file, task, titles, counts, popularity: OnceLock::new() })
+    }
+
+    /// The model and what belongs to it.
+    pub fn file(&self) -> &ModelFile {
+        &self.file
+    }
+
+    /// The predicted rating of an item by a user, both by raw id.
+    pub fn predict(&self, user: &str, item: &str, unknown: Unknown) -> Result<Prediction> {
+        let (found_user, found_item) = (self.known_user(user), self.known_item(item));
+        let basis = match (found_user.is_some() && found_item.is_some(), unknown) {
+            (true, _) => Basis::Model,
+            (false, Unknown::Mean) => Basis::Mean,
+            (false, Unknown::Popular) => Basis::Popular,
+            (false, Unknown::Error) if found_user.is_none() => return Err(self.unknown_user(user)),
+            (false, Unknown::Error) => return Err(self.unknown_item(item)),
+        };
+        let value = match (basis, found_item) {
+            (Basis::Popular, Some(item)) => self.popularity()[item.index()],
+            (Basis::Popular, None) if self.task == Task::Ranking => 0.0,
+            (Basis::Popular, None) => self.file.seen.mean() as f32,
+            _ => self.file.model.predict(Query { user: found_user, item: found_item, time: None }),
+        };
+        Ok(Prediction {
+            value,
+            clipped: self.file.data.scale.clip(value),
+            known_user: found_user.is_some(),
+            known_item: found_item.is_some(),
+            basis,
+        })
+    }
+
+    /// The best items for somebody: exactly the first `n` of all candidates by score. Cost: O(nk) for n items; with a history
+    /// or reasons, O(|S|k² + k³) more for |S| ratings.
+    ///
+    /// # Errors
+    /// An unknown user under [`Unknown::Error`], an item that cannot be found, a rating outside the scale, a model that cannot
+    /// fold in.
+    pub fn recommend(&self, who: Who<'_>, request: &Request) -> Result<Recommendation<'_>> {
+        let listing = Listing::of(self, request)?;
+        let mut scores = listing.scratch();
+        match who {
+            Who::User(raw) => {
+                let user = self.known_user(raw);
+                let subject = Subject::of(user, request.unknown).ok_or_else(|| self.unknown_user(raw))?;
+                Ok(listing.list(&subject, self.row(user), &mut scores))
+            }
+            Who::History(entries) => {
+                let history = History::of(self, entries)?;
+                let (factors, folded) = self.fold_in(history.row())?;
+                Ok(listing.list(&Subject::Folded(factors, folded), history.row(), &mut scores))
+            }
+        }
+    }
+
+    /// What a user has rated in the training part, the highest rating first.
+    pub fn history(&self, user: &str) -> Result<Vec<(NamedItem<'_>, f32)>> {
+        let found = self.known_user(user).ok_or_else(|| self.unknown_user(user))?;
+        let mut rated: Vec<_> = self.file.seen.row(found).iter().map(|r| (r.item, r.value)).collect();
+        rated.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        Ok(rated.into_iter().map(|(item, value)| (self.named(item), value)).collect())
+    }
+
+    /// The item that a person means: by raw id, whole title, title without the year, or a part of the title that fits only
+    /// one. Case, accents and punctuation do not matter, nor where an article stands.
+    ///
+    /// # Errors
+    /// [`Error::Ambiguous`] names the candidates, [`Error::UnknownId`] the nearest titles.
+    pub fn find_item(&self, text: &str) -> Result<NamedItem<'_>> {
+        self.item(text).map(|item| self.named(item))
+    }
+
+    fn item(&self, text: &str) -> Result<Item> {
+        if let Some(index) = self.catalog().items.index_of(text) {
+            return Ok(Item(index as u32));
+        }
+        let mut fits = self.titles.fits(self.catalog(), text);
+        if let [only] = fits[..] {
+            return Ok(only);
+        }
+        if fits.is_empty() {
+            return Err(self.unknown_item(text));
+        }
+        fits.sort_by_key(|&item| (std::cmp::Reverse(self.counts.items[item.index()]), item));
+        let candidates =
+            fits.iter().take(CANDIDATES_SHOWN).map(|&item| self.named(item).to_string()).collect();
+        Err(Error::Ambiguous { text: text.to_owned(), count: fits.len(), candidates })
+    }
+
+    fn catalog(&self) -> &Catalog {
+        self.file.catalog()
+    }
+
+    fn named(&self, item: Item) -> NamedItem<'_> {
+        let catalog = self.catalog();
+        NamedItem { id: catalog.item_id(item), title: catalog.item_attributes.title(item.index()) }
+    }
+
+    fn known_user(&self, raw: &str) -> Option<User> {
+        let index = self.catalog().users.index_of(raw)?;
+        (self.counts.users[index] > 0).then_some(User(index as u32))
+    }
+
+    fn known_item(&self, raw: &str) -> Option<Item> {
+        let index = self.catalog().items.index_of(raw)?;
+        (self.counts.items[index] > 0).then_some(Item(index as u32))
+    }
+
+    fn unknown_user(&self, raw: &str) -> Error {
+        let users = &self.catalog().users;
+        let hint = match users.index_of(raw) {
+            Some(_) => "no training rating is theirs".to_owned(),
+            None => format!("{} were trained on{}", users.len(), range_of(users)),
+        };
+        let hint = format!("{hint}; somebody new can bring a few ratings, or be given what is popular");
+        Error::UnknownId { side: "user", id: raw.to_owned(), hint }
+    }
+
+    fn unknown_item(&self, text: &str) -> Error {
+        let items = &self.catalog().items;
+        let near = self.titles.near(text, &self.counts.items);
+        let hint = if items.index_of(text).is_some() {
+            "it has no training rating".to_owned()
+        } else if near.is_empty() {
+            format!("{} were trained on{}", items.len(), range_of(items))
+        } else {
+            let near: Vec<String> = near.into_iter().map(|item| self.named(item).to_string()).collect();
+            format!("did you mean {}?", near.join(" or "))
+        };
+        Error::UnknownId { side: "item", id: text.to_owned(), hint }
+    }
+
+    /// The training ratings of a user; none for nobody.
+    fn row(&self, user: Option<User>) -> Row<'_> {
+        user.map_or(Row::new(&[], &[]), |user| self.file.seen.row(user))
+    }
+
+    /// The factors, and somebody's place among them by a few ratings.
+    fn fold_in(&self, row: Row<'_>) -> Result<(&Factors, Folded)> {
+        self.file.model.factors().zip(self.file.model.fold_in(row)).ok_or_else(|| {
+            let problem = format!("a '{}' model takes nobody in after training", self.file.algorithm);
+            Error::unsupported(problem, "use a model with factors, such as 'mf'")
+        })
+    }
+
+    /// For each item how popular it is, by [`Unknown::Popular`]. Made at the first call.
+    fn popularity(&self) -> &[f32] {
+        self.popularity.get_or_init(|| {
+            if self.task == Task::Ranking {
+                return self.counts.items.iter().map(|&count| count as f32).collect();
+            }
+            let mut sums = vec![DAMPING * self.file.seen.mean(); self.counts.items.len()];
+            for rating in self.file.seen.iter() {
+                sums[rating.item.index()] += f64::from(rating.value);
+            }
+            let damped = |(sum, &count): (f64, &usize)| (sum / (DAMPING + count as f64)) as f32;
+            sums.into_iter().zip(&self.counts.items).map(damped).collect()
+        })
+    }
+}
+
+/// ", from '1' to '943'", where there are any.
+fn range_of(ids: &IdMap) -> String {
+    match ids.len() {
+        0 => String::new(),
+        len => format!(", from '{}' to '{}'", ids.raw(0), ids.raw(len - 1)),
+    }
+}
