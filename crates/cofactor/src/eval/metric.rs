@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::quantile::student_975;
+use super::interval::{clustered_mean, root, student_975};
 use crate::data::ratings::Ratings;
 
 /// A metric with its definition. All are errors: lower is better.
@@ -217,16 +217,8 @@ impl Errors {
 
     /// (1), (2) and (5).
     fn over_ratings(&self, metric: &Metric) -> (f64, f64) {
-        let (n, users) = (self.ratings() as f64, self.users().count() as f64);
-        let mean = self.users().map(|user| user.loss(metric.loss)).sum::<f64>() / n;
-        let residual = |user: &UserErrors| user.loss(metric.loss) - mean * user.count as f64;
-        let squares: f64 = self.users().map(|user| residual(user).powi(2)).sum();
-        let stderr = (users / (users - 1.0) * squares).sqrt() / n;
-        match metric.root {
-            false => (mean, stderr),
-            true if mean == 0.0 => (0.0, 0.0),
-            true => (mean.sqrt(), stderr / (2.0 * mean.sqrt())),
-        }
+        let mean = clustered_mean(self.users().map(|user| (user.count, user.loss(metric.loss))));
+        if metric.root { root(mean) } else { mean }
     }
 
     /// (3) and (4).
@@ -247,7 +239,7 @@ impl Errors {
     }
 
     /// The users who have test ratings.
-    fn users(&self) -> impl Iterator<Item = &UserErrors> {
+    fn users(&self) -> impl Iterator<Item = &UserErrors> + Clone {
         self.by_user.iter().filter(|user| user.count > 0)
     }
 }

@@ -1,4 +1,4 @@
-//! The quantile behind every interval here.
+//! The quantile behind every interval, and the standard error of a mean over clusters.
 
 /// The 97.5 % point of the standard normal distribution.
 pub const NORMAL_975: f64 = 1.959_963_984_540_054;
@@ -36,6 +36,29 @@ pub fn student_975(degrees: usize) -> f64 {
             z + first / d + second / d.powi(2) + third / d.powi(3) + fourth / d.powi(4)
         }
     }
+}
+
+/// The mean over all members of clusters, and its standard error with the cluster as the unit that is drawn.
+///
+/// Each cluster is its number n_c of members and their sum S_c. With N = Σ n_c members in C clusters, the mean is M = Σ S_c / N and
+/// SE² = C/(C−1) · Σ (S_c − M·n_c)² / N² (Cochran, "Sampling Techniques", 1977, section 9A). NaN without members; the standard
+/// error is NaN with fewer than two clusters.
+pub fn clustered_mean(clusters: impl Iterator<Item = (usize, f64)> + Clone) -> (f64, f64) {
+    let mut count = 0.0;
+    let (mut members, mut sum) = (0_usize, 0.0);
+    for (size, part) in clusters.clone() {
+        count += 1.0;
+        members += size;
+        sum += part;
+    }
+    let mean = sum / members as f64;
+    let squares: f64 = clusters.map(|(size, part)| (part - mean * size as f64).powi(2)).sum();
+    (mean, (count / (count - 1.0) * squares).sqrt() / members as f64)
+}
+
+/// The root of a mean with its standard error, by the delta method: SE(√M) = SE(M) / (2√M).
+pub fn root((mean, stderr): (f64, f64)) -> (f64, f64) {
+    if mean == 0.0 { (0.0, stderr) } else { (mean.sqrt(), stderr / (2.0 * mean.sqrt())) }
 }
 
 #[cfg(test)]
