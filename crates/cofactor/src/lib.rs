@@ -14,6 +14,7 @@ pub mod eval;
 pub mod fit;
 pub mod recommender;
 pub mod registry;
+pub mod report;
 pub mod store;
 
 pub use error::{Error, Result};

@@ -1,0 +1,321 @@
+//! The page: the parts in their order.
+
+use serde_json::Value;
+
+use super::figures::{self, Grouped};
+use super::html::{count, duration, escape, facts, name, part, section, table};
+use super::plot::number;
+use super::words::{Unit, headline, in_order, interval, metric_name};
+use super::{Example, Pick, Report, map, prose};
+use crate::eval::metric::Metric;
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+/// Nothing but what stands in the file itself.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='4' fill='%230b6e8a'/%3E%3Cpath d='M4 4h3v3H4zM9 4h3v3H9zM4 9h3v3H4z' fill='white'/%3E%3C/svg%3E";
+
+/// The parts of the fit's documentation that explain how it learns, in order; the others follow on demand.
+const EQUATIONS: [&str; 3] = ["Model", "Objective", "Update"];
+
+impl Report {
+    /// The report as one HTML file that needs nothing else: no network, and no script to be read.
+    pub fn html(&self) -> String {
+        let head = headline(self);
+        let title = escape(&format!("{}: {} on {}", head.title, self.model.name, self.data.name));
+        let parts = [
+            ("learning", "Learning", self.learning()),
+            ("accuracy", "Errors", self.errors()),
+            ("items", "Items", self.items()),
+            ("picks", "One user", self.example.as_ref().map(example).unwrap_or_default()),
+            ("equations", "How it learns", equations(&self.model.documentation)),
+            ("run", "This run", self.run()),
+        ];
+        let links: String = parts
+            .iter()
+            .filter(|(.., content)| !content.is_empty())
+            .map(|(id, heading, _)| format!("<a href=\"#{id}\">{heading}</a>"))
+            .collect();
+        let sections: String =
+            parts.iter().map(|(id, heading, content)| section(id, heading, content)).collect();
+        let (heading, lead) = (escape(&head.title), escape(&head.lead));
+        let subject = format!("{} · {}", name(&self.data.name), name(&self.model.title));
+        format!(
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+             <meta name=\"color-scheme\" content=\"light dark\">\
+             <meta name=\"generator\" content=\"Cofactor {version}\">\
+             <title>{title}</title><link rel=\"icon\" href=\"{ICON}\"><style>{STYLE}</style></head>\n<body>\
+             <header><div class=\"bar\"><p class=\"brand\">Cofactor</p><nav aria-label=\"Sections\">{links}</nav>\
+             <button id=\"theme\" type=\"button\" hidden>Dark</button></div>\
+             <p class=\"subject\">{subject}</p><h1>{heading}</h1><p class=\"lead\">{lead}</p></header>\n\
+             <main>{stats}\n{sections}</main>\n\
+             <footer><p>Made by Cofactor {version} with one command: <code>{command}</code></p></footer>\
+             <script>{SCRIPT}</script></body></html>\n",
+            version = escape(&self.version),
+            command = escape(&self.command),
+            stats = self.stats(),
+        )
+    }
+
+    /// The figures that a reader looks for first.
+    fn stats(&self) -> String {
+        let mut stats: Vec<(String, String, String)> = Vec::new();
+        for (metric, measure, _) in in_order(self).into_iter().take(3) {
+            let note = interval(measure, 3).map(|text| format!("95 %: {text}")).unwrap_or_default();
+            stats.push((format!("Test {}", metric_name(metric)), number(measure.mean, 3), note));
+        }
+        let data = &self.data;
+        let size = format!("{} users × {} items", count(data.users), count(data.items));
+        stats.push(("Ratings".into(), count(data.ratings), size));
+        let epochs = match self.epochs.len() {
+            0 => String::new(),
+            1 => "one epoch".to_owned(),
+            n => format!("{} epochs, {} in all", count(n), duration(self.seconds.total)),
+        };
+        stats.push(("Training".into(), duration(self.seconds.fit), epochs));
+        let cells: String = stats
+            .iter()
+            .map(|(term, value, note)| {
+                let [term, value, note] = [term, value, note].map(|text| escape(text));
+                format!("<div><dt>{term}</dt><dd>{value}<small>{note}</small></dd></div>")
+            })
+            .collect();
+        format!("<dl class=\"stats\">{cells}</dl>")
+    }
+
+    fn learning(&self) -> String {
+        let figure = figures::learning(&self.epochs, self.curve);
+        if figure.is_empty() { figure } else { format!("<div class=\"one\">{figure}</div>") }
+    }
+
+    fn errors(&self) -> String {
+        let unit = Unit::of(self.data.scale);
+        let users = Grouped { id: "by-activity", one: "user", many: "users" };
+        let items = Grouped { id: "by-popularity", one: "item", many: "items" };
+        let mut charts = String::new();
+        let shares = self.diagnostics.as_ref().map_or(&[][..], |diagnostics| &diagnostics.shares);
+        if let Some(diagnostics) = &self.diagnostics {
+            if let Some(errors) = &diagnostics.errors {
+                charts += &figures::errors(errors, unit);
+            }
+            charts += &figures::by_rating(&diagnostics.by_rating, unit);
+            charts += &figures::calibration(&diagnostics.calibration, &self.data, unit);
+        }
+        charts += &figures::values(self, shares, unit);
+        if let Some(diagnostics) = &self.diagnostics {
+            charts += &figures::by_count(&diagnostics.by_user_activity, users);
+            charts += &figures::by_count(&diagnostics.by_item_popularity, items);
+        }
+        let folds = self.folds_table();
+        if charts.is_empty() { folds } else { format!("{folds}<div class=\"two\">{charts}</div>") }
+    }
+
+    fn folds_table(&self) -> String {
+        if self.folds.is_empty() {
+            return String::new();
+        }
+        let metrics: Vec<&str> = in_order(self).iter().map(|(name, ..)| *name).take(3).collect();
+        let names: Vec<String> = metrics.iter().map(|metric| metric_name(metric)).collect();
+        let heads: Vec<&str> =
+            ["fold", "train", "test"].into_iter().chain(names.iter().map(String::as_str)).collect();
+        let rows = self.folds.iter().map(|fold| {
+            let values = metrics
+                .iter()
+                .map(|metric| fold.metrics.get(*metric).map_or("–".to_owned(), |m| number(m.mean, 4)));
+            [fold.name.clone(), count(fold.train), count(fold.test)].into_iter().chain(values).collect()
+        });
+        let over_folds = metrics.iter().map(|metric| {
+            self.summary.get(*metric).map_or("–".to_owned(), |summary| {
+                format!("{} ± {}", number(summary.mean_of_folds, 4), number(summary.std_of_folds, 4))
+            })
+        });
+        let mean = ["mean ± deviation", "", ""].map(str::to_owned).into_iter().chain(over_folds).collect();
+        table(&heads, rows.chain([mean]))
+    }
+
+    fn items(&self) -> String {
+        let item_map = self.diagnostics.as_ref().and_then(|diagnostics| diagnostics.item_map.as_ref());
+        item_map.map(map::map).unwrap_or_default()
+    }
+
+    /// What is needed to print the page again, and what its words mean.
+    fn run(&self) -> String {
+        let [data, protocol, machine] = [self.data_facts(), self.split_facts(), self.machine_facts()];
+        let config: Vec<(&str, String)> =
+            self.model.config.iter().map(|(key, value)| (key.as_str(), escape(&written(value)))).collect();
+        let definitions: String = in_order(self)
+            .iter()
+            .filter_map(|(name, _, metric)| Some((metric_name(name), (*metric)?)))
+            .map(|(name, metric)| definition(&name, metric))
+            .collect();
+        let metrics = in_order(self).into_iter().map(|(metric, estimate, _)| {
+            let interval = interval(estimate, 4).unwrap_or_else(|| "–".to_owned());
+            vec![
+                metric_name(metric),
+                number(estimate.mean, 4),
+                interval,
+                count(estimate.n),
+                count(estimate.users),
+            ]
+        });
+        format!(
+            "<div class=\"cards\"><div><h3>Data</h3>{data}</div><div><h3>Split</h3>{protocol}</div>\
+             <div><h3>Model: {}</h3>{}</div><div><h3>Machine</h3>{machine}</div></div>\
+             <h3>Print it again</h3><pre class=\"command\"><code>{}</code></pre>\
+             <h3>Metrics</h3>{}<dl class=\"definitions\">{definitions}</dl>\
+             <p class=\"note\">{}</p>",
+            name(&self.model.name),
+            facts(&config),
+            escape(&self.command),
+            table(&["metric", "value", "95 % interval", "ratings", "users"], metrics),
+            self.notes(),
+        )
+    }
+
+    /// How the metrics are to be taken.
+    fn notes(&self) -> &'static str {
+        if self.metrics.values().all(|estimate| estimate.clipped) {
+            "N ratings r of G users, n_u each, with predictions r̂ clipped to the scale first. The intervals speak of other users \
+             for the same trained model: a user's errors go together, so users are what is drawn."
+        } else {
+            "N ratings r of G users, n_u each, with predictions r̂ as they are. The intervals speak of other users \
+             for the same trained model: a user's errors go together, so users are what is drawn."
+        }
+    }
+
+    fn data_facts(&self) -> String {
+        let data = &self.data;
+        let mut list = vec![
+            ("Name", name(&data.name)),
+            ("Users", count(data.users)),
+            ("Items", count(data.items)),
+            ("Ratings", count(data.ratings)),
+            ("Density", part(data.density)),
+            ("Scale", format!("{} to {}", data.scale[0], data.scale[1])),
+        ];
+        if let Some([first, last]) = data.time_span {
+            list.push(("Time", format!("{} to {}", day(first), day(last))));
+        }
+        list.push(("Fingerprint", format!("<code class=\"hash\">{}</code>", escape(&data.fingerprint))));
+        facts(&list)
+    }
+
+    fn split_facts(&self) -> String {
+        let split = &self.split;
+        let mut list = vec![("Kind", format!("<code>{}</code>", escape(&split.spec)))];
+        if self.folds.is_empty() {
+            list.push(("To learn from", count(split.train)));
+            list.push(("To be tested", count(split.test)));
+        } else {
+            list.push(("Folds", count(self.folds.len())));
+        }
+        list.push(("Unseen users", count(split.unseen.users)));
+        list.push(("Unseen items", count(split.unseen.items)));
+        list.push(("Seed", self.seed.to_string()));
+        let warning = split.leakage.as_ref().map_or(String::new(), |sentence| {
+            format!("<p class=\"warning\"><strong>Mind:</strong> {}</p>", escape(sentence))
+        });
+        facts(&list) + &warning
+    }
+
+    fn machine_facts(&self) -> String {
+        let (machine, seconds) = (&self.machine, self.seconds);
+        facts(&[
+            ("System", escape(&format!("{}, {}", machine.os, machine.arch))),
+            ("Instructions", escape(&machine.isa)),
+            ("Threads", format!("{} of {} processors", self.threads, machine.cores)),
+            ("Read", duration(seconds.read)),
+            ("Split", duration(seconds.split)),
+            ("Fit", duration(seconds.fit)),
+            ("Evaluate", duration(seconds.evaluate)),
+            ("In all", duration(seconds.total)),
+        ])
+    }
+}
+
+/// A metric in words and as a formula.
+fn definition(name: &str, metric: &Metric) -> String {
+    let (name, title) = (escape(name), escape(metric.title));
+    format!(
+        "<div><dt>{name}</dt><dd>{title}: <span class=\"formula\">{}</span></dd></div>",
+        prose::formula(metric.formula)
+    )
+}
+
+/// A parameter's value as it is written after `--set key=`.
+fn written(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A day, in UTC; the bare number where it lies outside the calendar.
+fn day(seconds: i64) -> String {
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => time.strftime("%-d %B %Y").to_string(),
+        Err(_) => seconds.to_string(),
+    }
+}
+
+/// What a user liked beside what the model picks.
+fn example(example: &Example) -> String {
+    let best = example.picks.iter().map(|pick| pick.predicted).fold(f64::MIN_POSITIVE, f64::max);
+    let liked: String = example
+        .liked
+        .iter()
+        .map(|liked| {
+            format!("<li><span class=\"title\">{}</span><b>{}</b></li>", name(&liked.title), liked.rating)
+        })
+        .collect();
+    let picks: String = example.picks.iter().map(|pick| self::pick(pick, best)).collect();
+    format!(
+        "<div class=\"example\"><div><h3>User {} gave</h3><p>The highest of their ratings.</p><ul>{liked}</ul></div>\
+         <div><h3>and would be shown</h3><p>What they have not rated, by the rating that the model expects.</p><ol>{picks}</ol></div></div>",
+        name(&example.user)
+    )
+}
+
+fn pick(pick: &Pick, best: f64) -> String {
+    let reasons: Vec<String> = pick
+        .reasons
+        .iter()
+        .map(|reason| format!("{} <span class=\"share\">{}</span>", name(&reason.title), part(reason.share)))
+        .collect();
+    let because = if reasons.is_empty() {
+        String::new()
+    } else {
+        format!("<span class=\"because\">because of {}</span>", reasons.join(", "))
+    };
+    let width = number((100.0 * pick.predicted / best).clamp(0.0, 100.0), 1);
+    format!(
+        "<li><span class=\"title\">{}{because}</span><b>{}</b><i class=\"meter\" style=\"width:{width}%\"></i></li>",
+        name(&pick.title),
+        number(pick.predicted, 2)
+    )
+}
+
+/// Model, objective and update, and the rest of the documentation behind a fold.
+fn equations(documentation: &str) -> String {
+    let (main, rest): (Vec<_>, Vec<_>) =
+        prose::parts(documentation).into_iter().partition(|part| EQUATIONS.contains(&part.heading.as_str()));
+    let block = |part: &prose::Part| {
+        let heading = match part.heading.as_str() {
+            "" => String::new(),
+            heading => format!("<h3>{}</h3>", escape(heading)),
+        };
+        format!("<div class=\"prose\">{heading}{}</div>", part.html)
+    };
+    let (lead, more): (Vec<_>, Vec<_>) = rest.iter().partition(|part| part.heading.is_empty());
+    let mut html: String = lead.into_iter().chain(&main).map(block).collect();
+    if !more.is_empty() {
+        let more: String = more.into_iter().map(block).collect();
+        html += "<details><summary>Cost, defaults, references</summary>";
+        html += &more;
+        html += "</details>";
+    }
+    html
+}
