@@ -265,17 +265,18 @@ pub fn canonical_integer(written: &[u8]) -> Option<i64> {
         digits => (false, digits),
     };
     let leading_zero = digits.first() == Some(&b'0') && (digits.len() > 1 || negative);
-    if digits.is_empty() || digits.len() > 18 || leading_zero {
+    if digits.is_empty() || digits.len() > 19 || leading_zero {
         return None;
     }
-    let mut value = 0_i64;
+    // 19 digits always fit u64.
+    let mut value = 0_u64;
     for &digit in digits {
         if !digit.is_ascii_digit() {
             return None;
         }
-        value = value * 10 + i64::from(digit - b'0');
+        value = value * 10 + u64::from(digit - b'0');
     }
-    Some(if negative { -value } else { value })
+    if negative { 0_i64.checked_sub_unsigned(value) } else { i64::try_from(value).ok() }
 }
 
 #[cfg(test)]
@@ -308,6 +309,10 @@ mod tests {
         }
         assert_eq!(canonical_integer(b"0"), Some(0));
         assert_eq!(canonical_integer(b"-12"), Some(-12));
+        for id in [i64::MIN, i64::MAX] {
+            assert_eq!(canonical_integer(id.to_string().as_bytes()), Some(id));
+        }
+        assert_eq!(canonical_integer(b"9223372036854775808"), None);
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub struct Contribution<'a> {
     pub rating: f32,
     /// What that adds, in units of the ratings.
     pub share: f32,
+    /// The part of the share that is owed to the item in question. The rest tells how generously the user rates, and is the same
+    /// for all items.
+    pub taste: f32,
 }
 
 /// A predicted rating in its parts: `explained_score` = `mean` + `item_bias` + `prior` + Σ shares.
@@ -41,7 +44,7 @@ pub struct Explanation<'a> {
     pub item_bias: f32,
     /// What is added for a user who has rated nothing.
     pub prior: f32,
-    /// What each rating adds, the largest amount first.
+    /// What each rating adds, the largest taste first.
     pub contributions: Vec<Contribution<'a>>,
 }
 
@@ -52,21 +55,18 @@ pub(super) struct Explainer<'a> {
 }
 
 impl Explainer<'_> {
-    /// What a part of the user's vector and bias (k entries, the bias last) adds for an item.
-    fn part(&self, part: &[f32], item: Item) -> f64 {
-        let q = self.factors.items.entries(item.index()).iter().chain([&1.0]);
-        part.iter().zip(q).map(|(&p, &q)| f64::from(p) * f64::from(q)).sum()
-    }
-
-    /// What each rating adds for an item, in the order of the history.
-    fn shares(&self, item: Item) -> impl Iterator<Item = f32> + '_ {
-        self.folded.influence.iter().map(move |influence| self.part(influence, item) as f32)
+    /// What a part of the user's vector and bias (k entries, the bias last) adds for an item, and how much of it by the vector.
+    fn part(&self, part: &[f32], item: Item) -> (f64, f64) {
+        let (bias, vector) = part.split_last().expect("the bias is always there");
+        let q = self.factors.items.entries(item.index());
+        let taste = vector.iter().zip(q).map(|(&p, &q)| f64::from(p) * f64::from(q)).sum::<f64>();
+        (taste + f64::from(*bias), taste)
     }
 
     fn score(&self, item: Item) -> f32 {
         let vector: Vec<f32> = self.folded.factors.iter().copied().chain([self.folded.bias]).collect();
         let item_bias = self.factors.item_bias[item.index()];
-        (f64::from(self.factors.mean) + f64::from(item_bias) + self.part(&vector, item)) as f32
+        (f64::from(self.factors.mean) + f64::from(item_bias) + self.part(&vector, item).0) as f32
     }
 }
 
@@ -93,19 +93,23 @@ impl Recommender {
         let explainer = Explainer { factors, folded: Cow::Borrowed(&folded) };
         let explained_score = explainer.score(item);
         let mut contributions = self.contributions(&explainer, history, item);
-        contributions.sort_by(|a, b| b.share.abs().total_cmp(&a.share.abs()));
+        let size = |c: &Contribution<'_>| (c.taste.abs(), c.share.abs());
+        contributions.sort_by(|a, b| {
+            let (a, b) = (size(a), size(b));
+            b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1))
+        });
         Ok(Explanation {
             item: self.named(item),
             score: score.unwrap_or(explained_score),
             explained_score,
             mean: factors.mean,
             item_bias: factors.item_bias[item.index()],
-            prior: explainer.part(&folded.prior, item) as f32,
+            prior: explainer.part(&folded.prior, item).0 as f32,
             contributions,
         })
     }
 
-    /// The ratings that speak for an item, the strongest first, at most `n`.
+    /// The ratings that speak for an item more than for others, the strongest taste first, at most `n`.
     pub(super) fn reasons(
         &self,
         explainer: &Explainer<'_>,
@@ -114,8 +118,8 @@ impl Recommender {
         n: usize,
     ) -> Vec<Contribution<'_>> {
         let mut reasons = self.contributions(explainer, history, item);
-        reasons.retain(|contribution| contribution.share > 0.0);
-        reasons.sort_by(|a, b| b.share.total_cmp(&a.share));
+        reasons.retain(|contribution| contribution.taste > 0.0);
+        reasons.sort_by(|a, b| b.taste.total_cmp(&a.taste));
         reasons.truncate(n);
         reasons
     }
@@ -126,12 +130,15 @@ impl Recommender {
         history: Row<'_>,
         item: Item,
     ) -> Vec<Contribution<'_>> {
-        let rated = history.iter().zip(explainer.shares(item));
-        let contribution = |(rated, share): (Rated, f32)| Contribution {
-            item: self.named(rated.item),
-            rating: rated.value,
-            share,
+        let contribution = |(rated, influence): (Rated, &Vec<f32>)| {
+            let (share, taste) = explainer.part(influence, item);
+            Contribution {
+                item: self.named(rated.item),
+                rating: rated.value,
+                share: share as f32,
+                taste: taste as f32,
+            }
         };
-        rated.map(contribution).collect()
+        history.iter().zip(&explainer.folded.influence).map(contribution).collect()
     }
 }
