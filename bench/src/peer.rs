@@ -1,0 +1,143 @@
+//! The peers: LIBMF as a child process with its own compiler flags, and Python in an environment of its own.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+use crate::bench::target;
+use crate::machine::{first_line, run};
+use crate::measure::Cost;
+
+/// One build of LIBMF. It chooses its instructions when it is compiled.
+#[derive(Debug, Clone, Copy)]
+pub struct Build {
+    /// Its name on the page.
+    pub name: &'static str,
+    flags: &'static str,
+}
+
+/// The builds of which the faster one is taken. Others (without OpenMP, `-ffast-math`, 512-bit vectors) differ from these by
+/// less than the noise.
+pub const BUILDS: [Build; 2] = [
+    Build { name: "AVX", flags: "-O3 -march=native -DUSEOMP -fopenmp" },
+    Build { name: "SSE", flags: "-O3 -march=native -DUSESSE -DUSEOMP -fopenmp" },
+];
+
+/// What a fit of LIBMF is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Factors.
+    pub k: usize,
+    /// Passes.
+    pub epochs: usize,
+    /// L2 weight.
+    pub reg: f32,
+    /// Learning rate.
+    pub rate: f32,
+    /// Its grid is bins × bins.
+    pub bins: usize,
+}
+
+/// A process that fits with LIBMF.
+pub struct Libmf {
+    process: Process,
+}
+
+#[derive(Deserialize)]
+struct Fitted {
+    cpu: f64,
+    wall: f64,
+    rmse: Option<f64>,
+}
+
+impl Libmf {
+    /// Builds LIBMF and gives it its ratings.
+    pub fn start(build: Build, train: &Path, test: Option<&Path>) -> Result<Self> {
+        let folder = target().join(format!("libmf-{}", build.name));
+        let mut cargo = Command::new("cargo");
+        cargo.args(["build", "--release", "--package", "libmf-peer", "--target-dir"]).arg(&folder);
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).env("CXXFLAGS", build.flags);
+        cargo.env("RUSTFLAGS", "-C target-cpu=native -C link-arg=-fopenmp -C link-arg=-lgomp");
+        run(&mut cargo)?;
+        let mut command = Command::new(folder.join("release/libmf-peer"));
+        command.arg(train).args(test);
+        Ok(Self { process: Process::start(&mut command)? })
+    }
+
+    /// One fit on one thread: its cost, and the RMSE on the test part if there is one.
+    pub fn fit(&mut self, setting: Setting) -> Result<(Cost, Option<f64>)> {
+        let Setting { k, epochs, reg, rate, bins } = setting;
+        let answer = self.process.ask(&format!("{k} {epochs} 1 {reg} {rate} {bins}"))?;
+        let Fitted { cpu, wall, rmse } = serde_json::from_str(&answer)?;
+        Ok((Cost { cpu, wall }, rmse))
+    }
+}
+
+/// Python with NumPy, in an environment under `bench/target`.
+pub struct Python {
+    program: PathBuf,
+}
+
+impl Python {
+    /// Makes the environment if it is not there.
+    pub fn find() -> Result<Self> {
+        let folder = target().join("venv");
+        let program = folder.join("bin/python");
+        let ready =
+            || Command::new(&program).args(["-c", "import numpy"]).output().is_ok_and(|o| o.status.success());
+        if !ready() {
+            run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+            run(Command::new(&program).args(["-m", "pip", "install", "--quiet", "numpy"]))?;
+        }
+        Ok(Self { program })
+    }
+
+    /// Its version and NumPy's.
+    pub fn version(&self) -> String {
+        let show = "import sys, numpy; print(f'Python {sys.version.split()[0]}, NumPy {numpy.__version__}')";
+        first_line(&self.program.to_string_lossy(), &["-c", show])
+    }
+
+    /// A script of `bench/peers`, on one thread.
+    pub fn start(&self, script: &str, arguments: &[&Path]) -> Result<Process> {
+        let mut command = Command::new(&self.program);
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script)).args(arguments);
+        Process::start(command.env("OPENBLAS_NUM_THREADS", "1").env("OMP_NUM_THREADS", "1"))
+    }
+}
+
+/// A process that answers lines with lines.
+pub struct Process {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn start(command: &mut Command) -> Result<Self> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let input = child.stdin.take().context("a pipe to the peer")?;
+        let output = BufReader::new(child.stdout.take().context("a pipe from the peer")?);
+        Ok(Self { child, input, output })
+    }
+
+    /// Asks, and waits for the answer.
+    pub fn ask(&mut self, line: &str) -> Result<String> {
+        writeln!(self.input, "{line}")?;
+        let mut answer = String::new();
+        self.output.read_line(&mut answer)?;
+        ensure!(!answer.is_empty(), "the peer ended without an answer");
+        Ok(answer)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // The end of its input ends the peer as well; a peer that has died already is no matter.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
