@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::metric::{Errors, Estimates, Summary, summarize};
 use crate::data::ids::User;
 use crate::data::ratings::Ratings;
-use crate::data::split::{self, Fold, Plan, Unseen};
+use crate::data::split::{self, Fold, Plan, Spec, Unseen};
 use crate::error::{Error, Result};
 use crate::fit::model::{Model, Query};
 use crate::fit::run::{Epoch, Run};
@@ -164,10 +164,7 @@ pub fn errors(
     pool: &ThreadPool,
 ) -> Result<(Errors, Vec<f32>)> {
     if test.is_empty() {
-        return Err(Error::unsupported(
-            "nothing is held out, so there is nothing to evaluate on",
-            "choose a split such as user:0.2",
-        ));
+        return Err(nothing_held_out());
     }
     let predictions = predictions(model, test, clip, pool);
     if let Some((rating, prediction)) =
@@ -187,12 +184,18 @@ pub fn errors(
 ///
 /// `observer` hears of everything as it happens. After `Break` the fit at hand ends, its fold is evaluated with what it has, and no
 /// other fold begins.
+///
+/// # Errors
+/// The split holds nothing out, the fit fails, or a prediction is not a finite number.
 pub fn evaluate(
     algorithm: &dyn Configured,
     plan: &Plan<'_>,
     options: &Options,
     observer: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Outcome> {
+    if plan.spec() == Spec::None {
+        return Err(nothing_held_out());
+    }
     let count = plan.names().len();
     let mut results = Vec::new();
     let mut pooled: Option<Errors> = None;
@@ -230,6 +233,13 @@ impl Evaluation {
         });
         Self { metrics, summary, folds, seconds, stopped }
     }
+}
+
+fn nothing_held_out() -> Error {
+    Error::unsupported(
+        "nothing is held out, so there is nothing to evaluate on",
+        "choose a split such as user:0.2",
+    )
 }
 
 /// All of one fold.

@@ -2,15 +2,19 @@
 //!
 //! A [`Plan`] numbers each rating with the fold that tests it; [`Plan::fold`] makes the two parts of one fold when they
 //! are asked for. The parts share ids, scale and attributes with the whole. Random splits go by a hash of seed, raw user id
-//! and raw item id, so the same rating is held out whatever the order of the file; in `random` and `kfold`, and in `loo` for
-//! a user, whatever else the file holds.
+//! and raw item id, so the same rating is held out whatever the order of the file. What else the file holds does not matter
+//! either: in `random` and `kfold` no other rating does, in `user` and `loo` no other user's.
 
 mod keys;
 mod spec;
 
+use std::cmp::Reverse;
+
+use serde::{Deserialize, Serialize};
+
 use crate::data::ids::{Item, User};
-use crate::data::ratings::{Rating, Ratings, Time};
-use crate::error::Result;
+use crate::data::ratings::{Rated, Rating, Ratings, Time};
+use crate::error::{Error, Result};
 
 use keys::Keys;
 pub use spec::Spec;
@@ -44,7 +48,7 @@ const NEVER: u16 = u16::MAX;
 pub type Published<'a> = &'a dyn Fn(&str) -> Result<Vec<(User, Item)>>;
 
 /// What the test part asks about that the training part has never seen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unseen {
     /// Users of the test part without a training rating.
     pub users: usize,
@@ -57,7 +61,7 @@ pub struct Unseen {
 /// Makes the plan of a split. Cost: O(N), and a selection within each user for `user` and over all times for `time`.
 ///
 /// # Errors
-/// [`crate::Error::Split`] when one of the parts would be empty, the data have no times and the split needs them, or a published
+/// [`Error::Split`] when one of the parts would be empty, the data have no times and the split needs them, or a published
 /// file does not fit the data; and what `published` returns.
 pub fn plan<'a>(spec: Spec, ratings: &'a Ratings, seed: u64, published: Published<'_>) -> Result<Plan<'a>> {
     let keys = || Keys::new(ratings.catalog(), seed);
@@ -83,7 +87,7 @@ pub fn plan<'a>(spec: Spec, ratings: &'a Ratings, seed: u64, published: Publishe
 
 /// The [`Published`] of data that come without published splits.
 pub fn nothing_published(name: &str) -> Result<Vec<(User, Item)>> {
-    Err(crate::Error::Split {
+    Err(Error::Split {
         spec: format!("official:{name}"),
         problem: "these data come without published test files".to_owned(),
         hint: "only the data set ml-100k has them; use user:0.2, kfold:5 or time:0.1".to_owned(),
@@ -294,9 +298,7 @@ fn latest_of_each_user(spec: Spec, ratings: &Ratings, keys: &Keys) -> Result<Vec
     let mut tested_in = vec![NEVER; ratings.len()];
     let mut start = 0;
     for (user, row) in ratings.rows() {
-        let order = |(rated, _): &(crate::data::ratings::Rated, usize)| {
-            (rated.time, std::cmp::Reverse(keys.of(user, rated.item)))
-        };
+        let order = |(rated, _): &(Rated, usize)| (rated.time, Reverse(keys.of(user, rated.item)));
         if row.len() > 1
             && let Some((_, position)) = row.iter().zip(start..).max_by_key(order)
         {
