@@ -147,13 +147,24 @@ impl IdMap {
 /// Ids stay integers until the first one that is not; from then on all are texts.
 #[derive(Debug, Default)]
 pub struct IdCollector {
+    /// The numbers of the integers from 0 to [`DIRECT`], which most data number their users and items with.
+    direct: Vec<u32>,
+    /// Those of all other integers.
     integers: HashMap<i64, u32, Hasher>,
+    /// How many integers have a number.
+    numbered: u32,
     texts: Option<HashMap<Box<[u8]>, u32, Hasher>>,
     last: Option<(i64, u32)>,
 }
 
 /// Four times as fast as the standard hasher on integers; no hash order ever reaches a result.
 type Hasher = foldhash::fast::FixedState;
+
+/// Smaller integers are looked up in a table of at most 4 MiB.
+const DIRECT: usize = 1 << 20;
+
+/// An entry of that table that no id has taken.
+const UNSEEN: u32 = u32::MAX;
 
 impl IdCollector {
     /// The provisional number of a raw id: `0, 1, …` in order of first appearance.
@@ -187,21 +198,40 @@ impl IdCollector {
         if self.texts.is_some() {
             return self.number(&id.to_string());
         }
+        if let Ok(index) = usize::try_from(id)
+            && index < DIRECT
+        {
+            return self.number_small(index);
+        }
         // Files are often sorted by user, so the last id is the likeliest one.
         if let Some((last, number)) = self.last
             && last == id
         {
             return number;
         }
-        let next = self.integers.len() as u32;
+        let next = self.numbered;
         let number = *self.integers.entry(id).or_insert(next);
+        self.numbered += u32::from(number == next);
         self.last = Some((id, number));
         number
     }
 
+    #[inline]
+    fn number_small(&mut self, index: usize) -> u32 {
+        if index >= self.direct.len() {
+            self.direct.resize((index + 1).next_power_of_two(), UNSEEN);
+        }
+        let entry = &mut self.direct[index];
+        if *entry == UNSEEN {
+            *entry = self.numbered;
+            self.numbered += 1;
+        }
+        *entry
+    }
+
     /// How many different ids have been seen.
     pub fn len(&self) -> usize {
-        self.texts.as_ref().map_or(self.integers.len(), HashMap::len)
+        self.texts.as_ref().map_or(self.numbered as usize, HashMap::len)
     }
 
     /// Whether none has been seen.
@@ -210,10 +240,10 @@ impl IdCollector {
     }
 
     /// The sorted ids, and for each provisional number its dense index.
-    pub fn finish(self) -> (IdMap, Vec<u32>) {
-        match self.texts {
+    pub fn finish(mut self) -> (IdMap, Vec<u32>) {
+        match self.texts.take() {
             None => {
-                let mut pairs: Vec<(i64, u32)> = self.integers.into_iter().collect();
+                let mut pairs = self.take_integers();
                 pairs.sort_unstable();
                 let ranks = ranks(pairs.iter().map(|&(_, number)| number), pairs.len());
                 (IdMap::Integers(pairs.into_iter().map(|(id, _)| id).collect()), ranks)
@@ -232,12 +262,19 @@ impl IdCollector {
         }
     }
 
+    /// All integers with their numbers, in no order.
+    fn take_integers(&mut self) -> Vec<(i64, u32)> {
+        self.last = None;
+        let direct = std::mem::take(&mut self.direct);
+        let small = direct.into_iter().enumerate().filter(|&(_, number)| number != UNSEEN);
+        let small = small.map(|(id, number)| (id as i64, number));
+        std::mem::take(&mut self.integers).into_iter().chain(small).collect()
+    }
+
     #[cold]
     fn become_texts(&mut self) {
-        let integers = std::mem::take(&mut self.integers);
-        self.last = None;
         self.texts = Some(
-            integers
+            self.take_integers()
                 .into_iter()
                 .map(|(id, number)| (id.to_string().into_bytes().into_boxed_slice(), number))
                 .collect(),
@@ -296,6 +333,10 @@ mod tests {
         let (map, indices) = collect(&["10", "9", "10", "-3"]);
         assert_eq!(map, IdMap::Integers(vec![-3, 9, 10]));
         assert_eq!(indices, [2, 1, 2, 0]);
+
+        let (map, indices) = collect(&["3000000", "1048576", "1048575", "0", "3000000", "1048576"]);
+        assert_eq!(map, IdMap::Integers(vec![0, 1_048_575, 1_048_576, 3_000_000]));
+        assert_eq!(indices, [3, 2, 1, 0, 3, 2]);
 
         let (map, indices) = collect(&["10", "9", "b"]);
         assert_eq!(map.iter().map(|id| id.to_string()).collect::<Vec<_>>(), ["10", "9", "b"]);

@@ -246,7 +246,8 @@ impl Finder<'_> {
                 ColumnRef::Name(_) if !self.named => {
                     "give its position (1, 2, …), or --header yes if the first line names the columns"
                 }
-                _ => "columns are counted from 1, and may be named as the header does",
+                ColumnRef::Position(_) if !self.named => "columns are counted from 1",
+                _ => "columns are counted from 1, or called as the header calls them",
             };
             let problem = format!("there is no column '{asked}', which {flag} asks for: {}", self.listing());
             file_error(self.file, problem, hint)

@@ -2,37 +2,27 @@
 
 use std::path::Path;
 
-use super::options::{Format, ReadOptions};
+use super::options::ReadOptions;
 use super::problem::{Problem, ProblemKind};
 use super::{Layout, Row, Sink, scan};
 use crate::data::ids::{RawId, canonical_integer};
 use crate::data::ratings::DuplicatePairs;
 use crate::error::{Error, Result};
 
-/// The error about the first of the pairs, with both of its lines.
+/// The error about the first of the pairs, with both of its places.
 #[cold]
 pub(super) fn error(path: &Path, options: &ReadOptions, pairs: &DuplicatePairs) -> Result<Error> {
     let mut locator = Locator::of(&pairs.first[..1]);
     scan(path, options, &mut locator)?;
-    let (unit, (user, item)) = (locator.unit, &pairs.first[0]);
-    let (line, places) = match locator.places[0][..] {
-        [Found { line, value }, Found { line: again, value: other }, ..] => {
-            (Some(again), format!(": {value} in {unit} {line}, and {other} in {unit} {again}"))
-        }
-        _ => (None, String::new()),
-    };
-    let others = match pairs.surplus {
-        1 => String::new(),
-        surplus => format!(" ({surplus} rows of the file repeat a pair)"),
-    };
-    let problem = format!("user '{user}' rates item '{item}' twice{places}{others}");
-    let hint = "keep one rating of each pair with --duplicates last, mean or sum";
-    let problem = Problem { line, ..Problem::new(ProblemKind::DuplicatePair, problem, b"", hint) };
+    let mut problem = locator.problem(0);
+    if pairs.surplus > 1 {
+        problem.what = format!("{} ({} rows of the file repeat a pair)", problem.what, pairs.surplus);
+    }
     Ok(problem.into_error(path))
 }
 
 /// Notes where some pairs stand.
-struct Locator<'a> {
+pub(super) struct Locator<'a> {
     pairs: Vec<(RawId<'a>, RawId<'a>)>,
     places: Vec<Vec<Found>>,
     unit: &'static str,
@@ -45,9 +35,27 @@ struct Found {
 }
 
 impl<'a> Locator<'a> {
-    fn of(pairs: &'a [(String, String)]) -> Self {
+    pub(super) fn of(pairs: &'a [(String, String)]) -> Self {
         let pairs: Vec<_> = pairs.iter().map(|(user, item)| (as_read(user), as_read(item))).collect();
         Self { places: vec![Vec::new(); pairs.len()], pairs, unit: "line" }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// What to say about a pair, at its second place.
+    pub(super) fn problem(&self, index: usize) -> Problem {
+        let ((user, item), unit) = (self.pairs[index], self.unit);
+        let (line, places) = match self.places[index][..] {
+            [Found { line, value }, Found { line: again, value: other }, ..] => {
+                (Some(again), format!(": {value} in {unit} {line}, and {other} in {unit} {again}"))
+            }
+            _ => (None, String::new()),
+        };
+        let what = format!("user '{user}' rates item '{item}' twice{places}");
+        let hint = "keep one rating of each pair with --duplicates last, mean or sum";
+        Problem { line, ..Problem::new(ProblemKind::DuplicatePair, what, b"", hint) }
     }
 }
 
@@ -57,21 +65,20 @@ fn as_read(written: &str) -> RawId<'_> {
 
 impl Sink for Locator<'_> {
     fn begin(&mut self, layout: &Layout) {
-        if layout.format == Format::Parquet {
-            self.unit = "row";
-        }
+        self.unit = layout.unit();
     }
 
     fn row(&mut self, line: u64, row: Row<'_>) -> Result<(), Problem> {
         for (pair, places) in self.pairs.iter().zip(&mut self.places) {
-            if *pair == (row.user, row.item) {
+            if *pair == (row.user, row.item) && places.len() < 2 {
                 places.push(Found { line, value: row.value });
             }
         }
         Ok(())
     }
 
-    fn problem(&mut self, problem: Problem) -> Result<(), Problem> {
-        Err(problem)
+    /// The first scan has dealt with it.
+    fn problem(&mut self, _: Problem) -> Result<(), Problem> {
+        Ok(())
     }
 }

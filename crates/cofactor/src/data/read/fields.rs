@@ -14,20 +14,30 @@ pub(super) fn rating(field: &[u8], scale: Option<Scale>) -> Result<f32, Problem>
         Some(value) => value,
         None => fast_float2::parse::<f32, _>(field).map_err(|_| no_number(field))?,
     };
-    check_rating(value, field, scale)
+    check_rating(value, || field.to_vec(), scale)
 }
 
-/// Refuses what is not finite or lies outside the scale; `field` is the rating as the file spells it.
-pub(super) fn check_rating(value: f32, field: &[u8], scale: Option<Scale>) -> Result<f32, Problem> {
+/// Refuses what is not finite or lies outside the scale; `field` gives the rating as the file spells it.
+pub(super) fn check_rating(
+    value: f32,
+    field: impl Fn() -> Vec<u8>,
+    scale: Option<Scale>,
+) -> Result<f32, Problem> {
     if !value.is_finite() {
         let hint = "leave rows without a rating out of the file";
-        return Err(Problem::new(ProblemKind::NotFinite, "the rating is not a finite number", field, hint));
+        return Err(Problem::new(
+            ProblemKind::NotFinite,
+            "the rating is not a finite number",
+            &field(),
+            hint,
+        ));
     }
     match scale {
         Some(scale) if !(scale.min..=scale.max).contains(&value) => {
-            let problem = format!("the rating lies outside the declared scale {}…{}", scale.min, scale.max);
+            let problem =
+                format!("the rating lies outside the declared scale {} to {}", scale.min, scale.max);
             let hint = "correct the row, or declare a wider range with --scale";
-            Err(Problem::new(ProblemKind::OutsideScale, problem, field, hint))
+            Err(Problem::new(ProblemKind::OutsideScale, problem, &field(), hint))
         }
         _ => Ok(value),
     }

@@ -56,12 +56,12 @@ const SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"ORC", "an ORC file", "write it as Parquet: pandas.read_orc(FILE).to_parquet(\"ratings.parquet\")"),
     (b"Obj\x01", "an Avro file", TABLE),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (XLS)", "save the sheet as \"CSV UTF-8\""),
-    (b"BZh", "compressed with bzip2", "unpack it with bunzip2, or compress it with gzip"),
-    (b"\xfd7zXZ\0", "compressed with xz", "unpack it with unxz, or compress it with gzip"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it with unzstd, or compress it with gzip"),
+    (b"BZh", "a file compressed with bzip2", "unpack it with bunzip2, or compress it with gzip"),
+    (b"\xfd7zXZ\0", "a file compressed with xz", "unpack it with unxz, or compress it with gzip"),
+    (b"\x28\xb5\x2f\xfd", "a file compressed with zstd", "unpack it with unzstd, or compress it with gzip"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
     (b"Rar!", "a RAR archive", UNPACK),
-    (GZIP, "compressed with gzip a second time", "unpack it once with gunzip"),
+    (GZIP, "a gzip file inside another", "unpack it once with gunzip"),
     (ZIP, "a zip archive inside another", UNPACK),
     (PARQUET, "a Parquet file inside an archive", "unpack it and name the Parquet file itself"),
     (b"\xff\xfe", "a text in UTF-16", TO_UTF8),
@@ -73,7 +73,7 @@ pub(super) fn foreign(head: &[u8]) -> Option<Foreign> {
     if let Some(&(_, kind, hint)) = SIGNATURES.iter().find(|(bytes, ..)| head.starts_with(bytes)) {
         return Some(Foreign { kind, hint });
     }
-    if head.len() > 262 && &head[257..262] == b"ustar" {
+    if head.get(257..262) == Some(&b"ustar"[..]) {
         return Some(Foreign { kind: "a tar archive", hint: UNPACK });
     }
     if let [0x80, 2..=5, ..] = head {
@@ -94,7 +94,11 @@ fn markup(head: &[u8]) -> Option<Foreign> {
         .map(|b| b.to_ascii_lowercase())
         .collect();
     if [&b"{\""[..], b"[{", b"[["].iter().any(|start| compact.starts_with(start)) {
-        let hint = "write it with pandas: pandas.read_json(FILE).to_csv(\"ratings.csv\", index=False)";
+        let hint = if compact[0] == b'{' {
+            "write it with pandas: pandas.read_json(FILE, lines=True).to_csv(\"ratings.csv\", index=False)"
+        } else {
+            "write it with pandas: pandas.read_json(FILE).to_csv(\"ratings.csv\", index=False)"
+        };
         return Some(Foreign { kind: "JSON", hint });
     }
     if compact.starts_with(b"<!doctypehtml") || compact.starts_with(b"<html") {

@@ -9,6 +9,8 @@
 //! line breaks are skipped; blanks around a field are dropped, but for those in quotes. An id is an integer where it prints as it was written, and a text
 //! otherwise; if any id of a column is a text, all are. There are no comments.
 
+#[cfg(feature = "parquet")]
+mod columnar;
 mod columns;
 mod dialect;
 mod duplicates;
@@ -19,6 +21,7 @@ mod plain;
 mod problem;
 mod record;
 mod source;
+mod survey;
 mod text;
 
 use std::path::Path;
@@ -28,8 +31,9 @@ use serde::Serialize;
 pub use columns::{Column, Columns};
 pub use options::{ColumnRef, Format, ReadOptions};
 pub use problem::ProblemKind;
+pub use survey::{Bar, Finding, Quantiles, ScaleFound, Spot, Survey, survey};
 
-use self::problem::{Problem, file_error};
+use self::problem::Problem;
 use self::source::Content;
 use self::text::Text;
 use crate::data::attributes::Attributes;
@@ -75,7 +79,7 @@ fn check(options: &ReadOptions) -> Result<()> {
             "scale",
             value,
             "two finite numbers, the lowest and the highest rating",
-            "",
+            "1:5, say",
         ));
     }
     match options.constant {
@@ -135,11 +139,17 @@ fn scan<S: Sink>(path: &Path, options: &ReadOptions, sink: &mut S) -> Result<()>
             sink.begin(&text.layout());
             text.rows(sink)
         }
-        Content::Parquet => Err(file_error(
-            &source.place,
-            "this build reads no Parquet files",
-            "build it with the feature parquet, or write the table as CSV",
-        )),
+        #[cfg(feature = "parquet")]
+        Content::Parquet(file) => {
+            let parquet = columnar::Parquet::open(&source.place, file, options)?;
+            sink.begin(&parquet.layout());
+            parquet.rows(sink)
+        }
+        #[cfg(not(feature = "parquet"))]
+        Content::Parquet(_) => {
+            let hint = "build it with the feature `parquet`, or write the table as CSV";
+            Err(problem::file_error(&source.place, "this build reads no Parquet files", hint))
+        }
     })
 }
 
@@ -170,7 +180,7 @@ const MOST_RATINGS: usize = u32::MAX as usize;
 fn collect(builder: &mut RatingsBuilder, most: usize, line: u64, row: Row<'_>) -> Result<(), Problem> {
     if builder.len() >= most {
         let problem = format!("there are more than {most} ratings");
-        let hint = "read a part of them";
+        let hint = "split the file and read a part of it";
         return Err(Problem::new(ProblemKind::TooManyRatings, problem, b"", hint).at(line));
     }
     let (users, items) = builder.ids();

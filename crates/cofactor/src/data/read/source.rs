@@ -25,7 +25,7 @@ pub(super) struct Source<'a> {
 /// What there is to read.
 pub(super) enum Content<'a> {
     Text(&'a mut dyn Read),
-    Parquet,
+    Parquet(File),
 }
 
 /// Opens a file and hands it to `then`.
@@ -38,7 +38,7 @@ pub(super) fn open<T>(
     let head = head_of(&mut file).map_err(Error::io("read", path))?;
     let plain = |packed, content| Source { place: path.to_owned(), packed, content };
     match format_of(path, &head, options)? {
-        Packing::Parquet => then(plain(None, Content::Parquet)),
+        Packing::Parquet => then(plain(None, Content::Parquet(file))),
         Packing::Plain => then(plain(None, Content::Text(&mut file))),
         Packing::Gzip => then(plain(Some("gzip"), Content::Text(&mut MultiGzDecoder::new(file)))),
         Packing::Zip => open_member(path, file, options, then),

@@ -68,6 +68,17 @@ fn message_with(name: &str, text: impl AsRef<[u8]>, options: &ReadOptions) -> St
     error.to_string().replace(&folder, "")
 }
 
+/// Compares what is said of each case with what should be; all that differ are shown at once.
+fn assert_said(cases: &[(&str, String, &str)]) {
+    let differs = |&&(_, ref said, expected): &&(&str, String, &str)| said != expected;
+    let wrong: String = cases
+        .iter()
+        .filter(differs)
+        .map(|(case, said, _)| format!("CASE {case:?}\nSAID {said:?}\n"))
+        .collect();
+    assert!(wrong.is_empty(), "other messages:\n{wrong}");
+}
+
 #[test]
 fn every_usual_way_to_write_a_table_is_understood() {
     let expected = "1 10 4 978300760\n1 20 3.5 978300761\n2 10 5 978300762\n";
@@ -87,56 +98,6 @@ fn every_usual_way_to_write_a_table_is_understood() {
     }
 }
 
-/// A table of texts and what is said about them; all that differ are shown at once.
-fn assert_messages(cases: &[(&str, &str)]) {
-    let said: Vec<(&str, String)> = cases.iter().map(|&(text, _)| (text, message(text))).collect();
-    let wrong: String = said
-        .iter()
-        .zip(cases)
-        .filter(|((_, said), (_, expected))| said != expected)
-        .map(|((text, said), _)| format!("({text:?},\n{said:?}),\n"))
-        .collect();
-    assert!(wrong.is_empty(), "other messages:\n{wrong}");
-}
-
-#[test]
-fn bad_rows_are_refused_with_line_text_and_way_out() {
-    assert_messages(&[
-        (
-            "1,10,4\n1,20,nan\n",
-            "ratings.csv:2: the rating is not a finite number: 'nan'\n  help: leave rows without a rating out of the file",
-        ),
-        (
-            "1,10,4\n1,20,\n",
-            "ratings.csv:2: the rating is empty\n  help: leave rows without a rating out of the file; for clicks or purchases, which have none, give each row the same with --constant-rating 1",
-        ),
-        (
-            "1,10,4\n1,20,five\n",
-            "ratings.csv:2: the rating is not a number: 'five'\n  help: if the ratings stand in another column, name it with --rating-column",
-        ),
-        (
-            "1;10;4\n1;20;3,5\n",
-            "ratings.csv:2: the rating is not a number: '3,5'\n  help: write decimals with a point: 3.5",
-        ),
-        (
-            "1,10,4\n1,20\n",
-            "ratings.csv:2: the row has 2 columns where the other rows have 3: '1,20'\n  help: complete the row or remove it; if another character separates the columns, name it with --delimiter",
-        ),
-        (
-            "1,10,4\n1,20,3,8\n",
-            "ratings.csv:2: the row has 4 columns where the other rows have 3: '1,20,3,8'\n  help: put a field that holds the delimiter in double quotes, or remove what is too much",
-        ),
-        (
-            "1,10,4\n,20,3\n",
-            "ratings.csv:2: the user id is empty\n  help: leave rows without an id out of the file",
-        ),
-        (
-            "1,10,4\n1,20,5\n\n1,10,3\n",
-            "ratings.csv:4: user '1' rates item '10' twice: 4 in line 1, and 3 in line 4\n  help: keep one rating of each pair with --duplicates last, mean or sum",
-        ),
-    ]);
-}
-
 #[test]
 fn options_overrule_what_is_found() {
     let clicks = "visitor,page,article\n1,7,10\n1,8,20\n";
@@ -153,6 +114,44 @@ fn options_overrule_what_is_found() {
     assert_eq!(understood_with("1,1,5,2020-01-01\n1,1,4,2021-01-01\n", &options), "1 1 4 -\n");
     assert_eq!(
         message_with("r.csv", "1,1,5\n1,2,6\n", &options),
-        "r.csv:2: the rating lies outside the declared scale 1…5: '6'\n  help: correct the row, or declare a wider range with --scale"
+        "r.csv:2: the rating lies outside the declared scale 1 to 5: '6'\n  help: correct the row, or declare a wider range with --scale"
     );
 }
+
+#[test]
+fn a_survey_tells_everything_and_stops_at_nothing() {
+    let text = "user,item,rating,time\n1,10,4,100\n1,20,x,100\n2,10,2.5,200\n\n2,20,,1\n2,30\n1,10,5,300\n3,10,y,1\n3,20,z,9\n3,30,w,9\n";
+    let (_folder, path) = file("r.csv", text.as_bytes());
+    let survey = survey(&path, &ReadOptions::default()).unwrap();
+    assert_eq!((survey.rows, survey.users, survey.items, survey.ratings), (9, 2, 1, 2));
+    assert_eq!(survey.density, 1.0);
+    assert_eq!(survey.time_span, Some((200, 300)));
+    assert_eq!(survey.scale, Some(ScaleFound { min: 2.5, max: 5.0, mean: 3.75, step: Some(2.5) }));
+    assert_eq!(
+        survey.histogram,
+        [Bar { from: 2.5, to: 2.5, count: 1 }, Bar { from: 5.0, to: 5.0, count: 1 }]
+    );
+    let found: Vec<(ProblemKind, u64, Vec<Option<u64>>)> = survey
+        .problems
+        .iter()
+        .map(|finding| (finding.kind, finding.count, finding.first.iter().map(|spot| spot.line).collect()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (ProblemKind::MissingColumn, 1, vec![Some(7)]),
+            (ProblemKind::EmptyRating, 1, vec![Some(6)]),
+            (ProblemKind::NotANumber, 4, vec![Some(3), Some(9), Some(10)]),
+            (ProblemKind::DuplicatePair, 1, vec![Some(8)]),
+        ]
+    );
+    assert_eq!(
+        survey.problems[3].first[0].problem,
+        "user '1' rates item '10' twice: 4 in line 2, and 5 in line 8"
+    );
+}
+
+mod messages;
+#[cfg(feature = "parquet")]
+mod parquet_files;
+mod properties;
