@@ -101,7 +101,7 @@ pub(super) fn count(n: usize) -> String {
 /// A part of one as per cent: one decimal below ten, none above.
 pub(super) fn part(share: f64) -> String {
     let percent = 100.0 * share;
-    format!("{} %", number(percent, usize::from(percent.abs() < 9.95)))
+    format!("{}\u{a0}%", number(percent, usize::from(percent.abs() < 9.95)))
 }
 
 /// A duration for people.
@@ -128,8 +128,8 @@ mod tests {
 
     #[test]
     fn figures_are_for_people() {
-        assert_eq!(part(0.1234), "12 %");
-        assert_eq!(part(0.0634), "6.3 %");
+        assert_eq!(part(0.1234), "12\u{a0}%");
+        assert_eq!(part(0.0634), "6.3\u{a0}%");
         assert_eq!(duration(0.0042), "4.2 ms");
         assert_eq!(duration(0.42), "0.42 s");
         assert_eq!(duration(600.0), "10 min");

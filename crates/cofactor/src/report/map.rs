@@ -4,9 +4,9 @@
 
 use std::fmt::Write as _;
 
-use super::diagnostics::{ItemMap, MapItem};
 use super::html::{count, escape, name, part, table};
 use super::plot::{Anchor, Axis, Plot, number};
+use crate::eval::diagnostics::{ItemMap, MapItem};
 
 /// More dots than these hide each other and make the page heavy.
 const DOTS: usize = 2_000;
@@ -138,20 +138,25 @@ fn chart(
         plot.text(class, (item.x, item.y), (shift, 4), anchor, &text);
     }
     plot.finish(
-        &axis_name("first axis", map.variance[0], &ends[0], "←", "→"),
-        &axis_name("second axis", map.variance[1], &ends[1], "↓", "↑"),
+        &axis_name("first axis", map.variance[0], ("←", &ends[0].low), ("→", &ends[0].high)),
+        &axis_name("second axis", map.variance[1], ("↑", &ends[1].high), ("↓", &ends[1].low)),
         title,
     )
 }
 
 /// "← Comedy · first axis, 31 % of the variance · Drama →".
-fn axis_name(axis: &str, variance: f64, ends: &Ends, low: &str, high: &str) -> String {
+fn axis_name(
+    axis: &str,
+    variance: f64,
+    (to, before): (&str, &[String]),
+    (fro, behind): (&str, &[String]),
+) -> String {
     let mut name = format!("{axis}, {} of the variance", part(variance));
-    if !ends.low.is_empty() {
-        name = format!("{low} {} · {name}", ends.low.join(", "));
+    if !before.is_empty() {
+        name = format!("{to} {} · {name}", before.join(", "));
     }
-    if !ends.high.is_empty() {
-        name = format!("{name} · {} {high}", ends.high.join(", "));
+    if !behind.is_empty() {
+        name = format!("{name} · {} {fro}", behind.join(", "));
     }
     name
 }

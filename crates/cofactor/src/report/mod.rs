@@ -3,7 +3,6 @@
 //! `report.json` is a [`Report`] written by serde, so the fields below are its documentation. `report.html` is
 //! [`Report::html`]: one file that needs nothing from the network and no script to be read.
 
-mod diagnostics;
 mod figures;
 mod html;
 mod map;
@@ -21,13 +20,10 @@ use serde_json::{Map, Value};
 
 use crate::data::split::Unseen;
 use crate::error::{Error, Result};
+use crate::eval::diagnostics::Diagnostics;
 use crate::eval::evaluate::{Curve, FoldResult};
 use crate::eval::metric::{Estimates, Summary};
 use crate::fit::run::Epoch;
-
-pub use diagnostics::{
-    Calibration, Diagnostics, ErrorHistogram, Group, ItemMap, MapItem, RatingError, RatingShare,
-};
 
 /// One run: what was read, how it was split, what was fitted, how well it does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

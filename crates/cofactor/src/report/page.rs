@@ -64,7 +64,7 @@ impl Report {
     fn stats(&self) -> String {
         let mut stats: Vec<(String, String, String)> = Vec::new();
         for (metric, measure, _) in in_order(self).into_iter().take(3) {
-            let note = interval(measure, 3).map(|text| format!("95 %: {text}")).unwrap_or_default();
+            let note = interval(measure, 3).map(|text| format!("95\u{a0}%: {text}")).unwrap_or_default();
             stats.push((format!("Test {}", metric_name(metric)), number(measure.mean, 3), note));
         }
         let data = &self.data;
@@ -93,8 +93,8 @@ impl Report {
 
     fn errors(&self) -> String {
         let unit = Unit::of(self.data.scale);
-        let users = Grouped { id: "by-activity", one: "user", many: "users" };
-        let items = Grouped { id: "by-popularity", one: "item", many: "items" };
+        let users = Grouped { id: "by-activity", one: "a user", many: "Users" };
+        let items = Grouped { id: "by-popularity", one: "an item", many: "Items" };
         let mut charts = String::new();
         let shares = self.diagnostics.as_ref().map_or(&[][..], |diagnostics| &diagnostics.shares);
         if let Some(diagnostics) = &self.diagnostics {
@@ -104,7 +104,7 @@ impl Report {
             charts += &figures::by_rating(&diagnostics.by_rating, unit);
             charts += &figures::calibration(&diagnostics.calibration, &self.data, unit);
         }
-        charts += &figures::values(self, shares, unit);
+        charts += &figures::values(&self.data, shares, unit);
         if let Some(diagnostics) = &self.diagnostics {
             charts += &figures::by_count(&diagnostics.by_user_activity, users);
             charts += &figures::by_count(&diagnostics.by_item_popularity, items);
@@ -144,8 +144,11 @@ impl Report {
     /// What is needed to print the page again, and what its words mean.
     fn run(&self) -> String {
         let [data, protocol, machine] = [self.data_facts(), self.split_facts(), self.machine_facts()];
-        let config: Vec<(&str, String)> =
+        let mut config: Vec<(&str, String)> =
             self.model.config.iter().map(|(key, value)| (key.as_str(), escape(&written(value)))).collect();
+        if config.is_empty() {
+            config.push(("Parameters", "none".to_owned()));
+        }
         let definitions: String = in_order(self)
             .iter()
             .filter_map(|(name, _, metric)| Some((metric_name(name), (*metric)?)))
@@ -171,7 +174,7 @@ impl Report {
             facts(&config),
             escape(&self.command),
             table(&["metric", "value", "95 % interval", "ratings", "users"], metrics),
-            self.notes(),
+            prose::indexed(self.notes()),
         )
     }
 
@@ -205,7 +208,7 @@ impl Report {
 
     fn split_facts(&self) -> String {
         let split = &self.split;
-        let mut list = vec![("Kind", format!("<code>{}</code>", escape(&split.spec)))];
+        let mut list = vec![("Split", format!("<code>{}</code>", escape(&split.spec)))];
         if self.folds.is_empty() {
             list.push(("To learn from", count(split.train)));
             list.push(("To be tested", count(split.test)));
@@ -263,7 +266,6 @@ fn day(seconds: i64) -> String {
 
 /// What a user liked beside what the model picks.
 fn example(example: &Example) -> String {
-    let best = example.picks.iter().map(|pick| pick.predicted).fold(f64::MIN_POSITIVE, f64::max);
     let liked: String = example
         .liked
         .iter()
@@ -271,7 +273,7 @@ fn example(example: &Example) -> String {
             format!("<li><span class=\"title\">{}</span><b>{}</b></li>", name(&liked.title), liked.rating)
         })
         .collect();
-    let picks: String = example.picks.iter().map(|pick| self::pick(pick, best)).collect();
+    let picks: String = example.picks.iter().map(pick).collect();
     format!(
         "<div class=\"example\"><div><h3>User {} gave</h3><p>The highest of their ratings.</p><ul>{liked}</ul></div>\
          <div><h3>and would be shown</h3><p>What they have not rated, by the rating that the model expects.</p><ol>{picks}</ol></div></div>",
@@ -279,7 +281,7 @@ fn example(example: &Example) -> String {
     )
 }
 
-fn pick(pick: &Pick, best: f64) -> String {
+fn pick(pick: &Pick) -> String {
     let reasons: Vec<String> = pick
         .reasons
         .iter()
@@ -290,9 +292,8 @@ fn pick(pick: &Pick, best: f64) -> String {
     } else {
         format!("<span class=\"because\">because of {}</span>", reasons.join(", "))
     };
-    let width = number((100.0 * pick.predicted / best).clamp(0.0, 100.0), 1);
     format!(
-        "<li><span class=\"title\">{}{because}</span><b>{}</b><i class=\"meter\" style=\"width:{width}%\"></i></li>",
+        "<li><span class=\"title\">{}{because}</span><b>{}</b></li>",
         name(&pick.title),
         number(pick.predicted, 2)
     )

@@ -86,6 +86,11 @@ impl Axis {
         self
     }
 
+    /// The labelled values.
+    pub(super) fn into_ticks(self) -> Vec<Tick> {
+        self.ticks
+    }
+
     /// Where a value lies, in per cent from the low end; values beyond an end lie on it.
     pub(super) fn position(&self, value: f64) -> f64 {
         let part = match self.kind {

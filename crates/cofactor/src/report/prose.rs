@@ -111,9 +111,17 @@ fn equation(line: &str) -> String {
     format!(
         "<div class=\"equation{continued}\"><span class=\"formula\">{}</span><span class=\"remark\">{}</span><span class=\"number\">{}</span></div>",
         self::formula(formula),
-        indexed(&remark),
+        remark_html(&remark),
         escape(number.unwrap_or_default())
     )
+}
+
+/// A remark in words, or an assignment, which is a formula again.
+fn remark_html(remark: &str) -> String {
+    if remark.contains('←') {
+        return format!("<span class=\"formula\">{}</span>", formula(remark));
+    }
+    indexed(remark)
 }
 
 /// A formula as HTML: letters with their indices, in italics as in print.
@@ -122,7 +130,7 @@ pub(super) fn formula(formula: &str) -> String {
 }
 
 /// Text in which `x_ui` and `x_{…}` become indices and `x^{…}` exponents.
-fn indexed(text: &str) -> String {
+pub(super) fn indexed(text: &str) -> String {
     typeset(text, false)
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 const NASTY: &str = "<script>\"&'</title>";
 
 /// A run on invented films, one of which has a hostile title.
-fn sample() -> Report {
+pub(super) fn sample() -> Report {
     let estimate = json!({"mean": 0.9431, "stderr": 0.004, "low": 0.935, "high": 0.951, "n": 20_000, "users": 900,
         "average": "ratings", "clipped": true});
     let items: Vec<Value> = (0..60)

@@ -63,7 +63,7 @@ pub(super) fn headline(report: &Report) -> Headline {
             lead,
             " The root mean squared error, which weighs large misses more, is {}{}.",
             number(rmse.mean, 3),
-            interval(rmse, 3).map(|text| format!(" (95 % interval {text})")).unwrap_or_default()
+            interval(rmse, 3).map(|text| format!(" (95\u{a0}% interval {text})")).unwrap_or_default()
         );
         if let Some(spread) = spread(report)
             && spread > rmse.mean
@@ -80,18 +80,17 @@ pub(super) fn headline(report: &Report) -> Headline {
 }
 
 fn held_back(report: &Report) -> String {
-    let (name, data) = (&report.model.name, &report.data.name);
+    let data = &report.data.name;
     if report.folds.is_empty() {
-        let (test, train) = (count(report.split.test), count(report.split.train));
-        format!(
-            "{name} learned from {train} ratings of {data} and then predicted {test} that it had never seen."
-        )
-    } else {
-        let folds = report.folds.len();
-        format!(
-            "{name} learned from {data} {folds} times, each time predicting another part that it had never seen."
-        )
+        let (train, test) = (count(report.split.train), count(report.split.test));
+        return format!(
+            "From {train} ratings of {data} the model learned to predict {test} others that it had never seen."
+        );
     }
+    let folds = report.folds.len();
+    format!(
+        "The model learned from {data} {folds} times, each time to predict another part that it had never seen."
+    )
 }
 
 /// The standard deviation of all ratings: what the best constant answer would come to.

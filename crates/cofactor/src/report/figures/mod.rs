@@ -1,0 +1,21 @@
+//! The charts, each with its statement, its reading and its table.
+
+mod errors;
+mod groups;
+mod learning;
+mod values;
+
+pub(super) use errors::{by_rating, calibration, errors};
+pub(super) use groups::{Grouped, by_count};
+pub(super) use learning::learning;
+pub(super) use values::values;
+
+use super::plot::number;
+
+/// A rating as it is given: 4, 3.5.
+fn rating(value: f64) -> String {
+    number(value, usize::from(value.fract() != 0.0))
+}
+
+/// Half the width of a 95 % interval, in standard errors of a mean over many users.
+const HALF_INTERVAL: f64 = 1.96;
