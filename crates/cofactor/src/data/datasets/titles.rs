@@ -3,7 +3,7 @@
 /// Articles that stand after a comma at the end of a sorted title; one with an apostrophe takes no space.
 const ARTICLES: &[&str] = &[
     "The", "A", "An", "Le", "La", "Les", "L'", "Un", "Une", "Il", "Lo", "Gli", "El", "Los", "Las", "Una",
-    "Der", "Die", "Das", "Ein", "Eine", "De", "Het", "Den", "Det", "Ett",
+    "Der", "Die", "Das", "Ein", "Eine", "De", "Het", "Den", "Det", "En", "Ett", "I", "O",
 ];
 
 /// "Silent Harbor, The (Port silencieux, Le) (1987)" becomes "The Silent Harbor (Le Port silencieux) (1987)".

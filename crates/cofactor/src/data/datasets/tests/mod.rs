@@ -323,6 +323,15 @@ fn an_archive_put_into_the_cache_by_hand_is_used() {
 }
 
 #[test]
+fn what_a_killed_process_left_is_removed() {
+    let fixture = Fixture::new("ml-1m", Dialect::DoubleColons);
+    fs::create_dir_all(fixture.cache.path().join(".ml-1m-AbCdEf")).unwrap();
+    fs::write(fixture.cache.path().join(".ml-1m-AbCdEf/ratings.dat"), "1::").unwrap();
+    assert!(fetch(&fixture.store(), fixture.set).0.unwrap().fresh);
+    assert_eq!(fixture.cache_entries(), ["ml-1m"]);
+}
+
+#[test]
 fn damage_in_the_cache_is_noticed_and_mended() {
     let fixture = Fixture::new("ml-100k", Dialect::Tabs);
     let store = fixture.store();
@@ -399,6 +408,15 @@ fn without_hashes_the_counts_decide() {
     let sources: Vec<String> = store.sources(fixture.set).iter().map(Source::to_string).collect();
     let https = "https://files.grouplens.org/datasets/movielens/ml-20m.zip";
     assert_eq!(sources, ["http://mirror/ml-20m.zip", https]);
+    let plain = Store { mirror: None, ..fixture.store_of(vec!["http://plain".into()]) };
+    fs::remove_dir_all(fixture.cached("")).unwrap();
+    assert_eq!(
+        message(&fixture, &fetch(&plain, fixture.set).0.unwrap_err()),
+        "the data set 'ml-20m' could not be had\n  - http://plain: not tried, for plain HTTP can be tampered with and no \
+         SHA-256 of this data set is known; name it as the mirror to use it all the same\n  help: download \
+         https://files.grouplens.org/datasets/movielens/ml-20m.zip by any means, save it as CACHE/ml-20m.zip, and run \
+         this again"
+    );
     let sources = store.sources(find("ml-100k").unwrap());
     assert_eq!(sources.last().unwrap().to_string(), "the Python package recbole==1.2.1 by pip");
     assert_eq!(sources[2].to_string(), "http://files.grouplens.org/datasets/movielens/ml-100k.zip");

@@ -68,3 +68,23 @@ fn the_official_splits_are_the_published_files() {
         assert_eq!(store.official("ml-100k", split, &ratings).unwrap().len(), test.lines().count());
     }
 }
+
+/// Takes the network and half a minute, so only on request.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "only the person who runs the tests can allow pip to run")]
+fn pip_brings_the_published_ratings() {
+    if std::env::var("COFACTOR_TEST_PIP").is_err() {
+        println!("skipped: set COFACTOR_TEST_PIP=1 to let pip download a package");
+        return;
+    }
+    let cache = tempfile::tempdir().unwrap();
+    let package = Store { origins: Vec::new(), ..Store::new(cache.path()) };
+    let by_pip = package.load("ml-100k", &mut |event| println!("{}", told(&event))).unwrap();
+    assert_eq!((by_pip.users(), by_pip.items(), by_pip.len()), (943, 1_682, 100_000));
+    assert_eq!(package.official("ml-100k", "u1", &by_pip).unwrap().len(), 20_000);
+    if let Some((published, _cache)) = store() {
+        let published = published.load("ml-100k", &mut |_| {}).unwrap();
+        assert_eq!(by_pip.fingerprint(), published.fingerprint());
+        assert_eq!(by_pip.catalog(), published.catalog());
+    }
+}
