@@ -495,7 +495,33 @@ pub enum Duplicates {
     Sum,
 }
 
-/// A pair that occurs more than once, by provisional numbers turned into raw ids.
+/// Why ratings are refused before anything is trained on them.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Rejected {
+    /// NaN or an infinity.
+    #[error("rating {row} is {value}, which no model can be trained on")]
+    NotFinite {
+        /// Which of the ratings given, counted from 1.
+        row: usize,
+        /// Its value.
+        value: f32,
+    },
+    /// Outside the declared scale.
+    #[error("rating {row} is {value}, outside the declared scale of {} to {}", scale.min, scale.max)]
+    OutsideScale {
+        /// Which of the ratings given, counted from 1.
+        row: usize,
+        /// Its value.
+        value: f32,
+        /// The scale.
+        scale: Scale,
+    },
+    /// Pairs that occur more than once, under [`Duplicates::Error`].
+    #[error("{} ratings repeat a pair of user and item, the first of them {:?}", .0.surplus, .0.first.first())]
+    Duplicates(DuplicatePairs),
+}
+
+/// Pairs that occur more than once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DuplicatePairs {
     /// How many ratings are too many.
@@ -528,9 +554,8 @@ impl RatingsBuilder {
         (&mut self.users, &mut self.items)
     }
 
-    /// Appends a rating whose ids have been numbered. The value must be finite, and the time there if the builder has times.
+    /// Appends a rating whose ids have been numbered. The time must be there if the builder has times.
     pub fn push_numbers(&mut self, user: u32, item: u32, value: f32, time: Option<Time>) {
-        debug_assert!(value.is_finite(), "readers refuse what is not finite");
         self.user_numbers.push(user);
         self.item_numbers.push(item);
         self.values.push(value);
@@ -568,18 +593,22 @@ impl RatingsBuilder {
     /// seen. Cost: linear, but for sorting each user's row.
     ///
     /// # Errors
-    /// The pairs that occur more than once, under [`Duplicates::Error`].
+    /// A rating that is not finite or not on the declared scale; pairs that occur more than once, under [`Duplicates::Error`].
     pub fn finish(
         self,
         name: &str,
         declared: Option<Scale>,
         policy: Duplicates,
         attributes: impl FnOnce(&IdMap, &IdMap) -> (Attributes, Attributes),
-    ) -> Result<Ratings, DuplicatePairs> {
-        match self.finish_merged(name, declared, policy, attributes) {
-            (_, duplicates) if policy == Duplicates::Error && duplicates.surplus > 0 => Err(duplicates),
-            (ratings, _) => Ok(ratings),
+    ) -> Result<Ratings, Rejected> {
+        check_values(&self.values, declared)?;
+        let (ratings, duplicates) = self.finish_merged(name, declared, policy, attributes);
+        if policy == Duplicates::Error && duplicates.surplus > 0 {
+            return Err(Rejected::Duplicates(duplicates));
         }
+        // A sum of finite ratings need not be finite.
+        check_values(&ratings.values, None)?;
+        Ok(ratings)
     }
 
     /// The same, with the pairs that occur more than once under any policy; [`Duplicates::Error`] keeps the last of each.
@@ -619,6 +648,21 @@ impl RatingsBuilder {
         };
         (ratings, duplicates)
     }
+}
+
+fn check_values(values: &[f32], declared: Option<Scale>) -> Result<(), Rejected> {
+    for (position, &value) in values.iter().enumerate() {
+        let row = position + 1;
+        if !value.is_finite() {
+            return Err(Rejected::NotFinite { row, value });
+        }
+        if let Some(scale) = declared
+            && scale.clip(value) != value
+        {
+            return Err(Rejected::OutsideScale { row, value, scale });
+        }
+    }
+    Ok(())
 }
 
 fn range_of(values: &[f32]) -> Option<Scale> {
@@ -764,7 +808,7 @@ mod tests {
 
     type Triple = (u8, u8, i8, i64);
 
-    fn build(triples: &[Triple], policy: Duplicates) -> Result<Ratings, DuplicatePairs> {
+    fn build(triples: &[Triple], policy: Duplicates) -> Result<Ratings, Rejected> {
         let mut builder = RatingsBuilder::new(true);
         for (user, item, value, time) in triples {
             builder.push(&user.to_string(), &item.to_string(), f32::from(*value), Some(*time));
@@ -788,11 +832,26 @@ mod tests {
     fn each_policy_for_duplicates() {
         let triples = [(1, 1, 4, 20), (2, 1, 3, 5), (1, 1, 2, 10), (1, 0, 5, 1)];
         let refused = build(&triples, Duplicates::Error).unwrap_err();
-        assert_eq!(refused, DuplicatePairs { surplus: 1, first: vec![("1".into(), "1".into())] });
+        let pairs = DuplicatePairs { surplus: 1, first: vec![("1".into(), "1".into())] };
+        assert_eq!(refused, Rejected::Duplicates(pairs));
         let of = |policy| listed(&build(&triples, policy).unwrap())[1];
         assert_eq!(of(Duplicates::Last), (1, 1, 4, 20));
         assert_eq!(of(Duplicates::Mean), (1, 1, 3, 20));
         assert_eq!(of(Duplicates::Sum), (1, 1, 6, 20));
+    }
+
+    #[test]
+    fn what_is_not_finite_or_off_the_scale_is_refused_with_its_row() {
+        for (value, declared) in
+            [(f32::NAN, None), (f32::INFINITY, None), (6.0, Some(Scale { min: 1.0, max: 5.0 }))]
+        {
+            let mut builder = RatingsBuilder::new(false);
+            builder.push("a", "b", 1.0, None);
+            builder.push("a", "c", value, None);
+            let refused =
+                builder.finish("test", declared, Duplicates::Sum, |_, _| Default::default()).unwrap_err();
+            assert!(refused.to_string().starts_with(&format!("rating 2 is {value}, ")), "{refused}");
+        }
     }
 
     #[test]

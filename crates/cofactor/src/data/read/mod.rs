@@ -38,7 +38,7 @@ use self::source::Content;
 use self::text::Text;
 use crate::data::attributes::Attributes;
 use crate::data::ids::{IdMap, RawId};
-use crate::data::ratings::{Ratings, RatingsBuilder, Time};
+use crate::data::ratings::{Ratings, RatingsBuilder, Rejected, Time};
 use crate::error::{Error, Result};
 
 /// Reads a file of ratings.
@@ -64,10 +64,13 @@ pub fn read_with(
     let mut loader = Loader::default();
     scan(path, options, &mut loader)?;
     let name = options.name.clone().unwrap_or_else(|| file_name(path));
-    loader
-        .builder
-        .finish(&name, options.scale, options.duplicates, attributes)
-        .or_else(|pairs| Err(duplicates::error(path, options, &pairs)?))
+    loader.builder.finish(&name, options.scale, options.duplicates, attributes).or_else(|rejected| {
+        match rejected {
+            Rejected::Duplicates(pairs) => Err(duplicates::error(path, options, &pairs)?),
+            // A sum of duplicates may overflow; single values have been checked with their lines.
+            other => Err(Error::unsupported(format!("{}: {other}", path.display()), "")),
+        }
+    })
 }
 
 fn check(options: &ReadOptions) -> Result<()> {
