@@ -11,7 +11,7 @@ use crate::fit::run::Run;
 
 const SCALE: Scale = Scale { min: 1.0, max: 5.0 };
 
-fn ratings(entries: impl Iterator<Item = (u32, u32, f32)>, titles: &[&str]) -> Ratings {
+fn ratings(entries: impl Iterator<Item = (u32, u32, f32)>, titles: &[&str], scale: Scale) -> Ratings {
     let mut builder = RatingsBuilder::new(false);
     entries.for_each(|(user, item, value)| builder.push(&user.to_string(), &item.to_string(), value, None));
     let columns = |_: &IdMap, items: &IdMap| {
@@ -20,7 +20,7 @@ fn ratings(entries: impl Iterator<Item = (u32, u32, f32)>, titles: &[&str]) -> R
         let items = Attributes { columns: vec![Column { name: TITLE.into(), values }] };
         (Attributes::default(), items)
     };
-    builder.finish("test", Some(SCALE), Duplicates::Error, columns).unwrap()
+    builder.finish("test", Some(scale), Duplicates::Error, columns).unwrap()
 }
 
 fn trained(algorithm: &str, config: Value, ratings: Ratings) -> Recommender {
@@ -36,7 +36,11 @@ fn checkerboard() -> Recommender {
     let rated = pairs.filter(|(user, item)| (user * 3 + item) % 5 != 0);
     let value = |user: u32, item: u32| if user % 2 == item % 2 { 5.0 } else { 1.0 };
     let entries = rated.map(|(user, item)| (user, item, value(user, item)));
-    trained("mf", json!({ "factors": 4, "rate": 0.02, "epochs": 200, "reg": 0.02 }), ratings(entries, &[]))
+    trained(
+        "mf",
+        json!({ "factors": 4, "rate": 0.02, "epochs": 200, "reg": 0.02 }),
+        ratings(entries, &[], SCALE),
+    )
 }
 
 /// A model made by hand whose users are exactly what folding in their ratings gives, but for a faint prior.
@@ -60,7 +64,7 @@ fn planted() -> Recommender {
         let query = Query { user: Some(User(user)), item: Some(Item(item)), time: None };
         (user, item, factors.predict(query))
     });
-    let seen = ratings(entries, &[]);
+    let seen = ratings(entries, &[], Scale { min: 0.5, max: 5.5 });
     let configured = registry::find("mf").unwrap().configure(&Map::new()).unwrap();
     let model = configured.restore(factors.tensors()).unwrap();
     Recommender::new(ModelFile::new("mf", configured.config(), 0, Arc::new(seen), model)).unwrap()
@@ -248,8 +252,11 @@ fn nobody_is_given_an_answer_by_accident() {
 
 #[test]
 fn whoever_has_no_training_rating_is_unknown() {
-    let all =
-        ratings((0..6).flat_map(|user| (0..6).map(move |item| (user, item, (1 + user % 5) as f32))), &[]);
+    let all = ratings(
+        (0..6).flat_map(|user| (0..6).map(move |item| (user, item, (1 + user % 5) as f32))),
+        &[],
+        SCALE,
+    );
     let recommender = trained("baseline", json!({}), all.filter(|r| r.user.0 != 2 && r.item.0 != 4));
     let hint = recommender.predict("2", "1", Unknown::Error).unwrap_err().parts().1.unwrap();
     assert!(hint.starts_with("no training rating is theirs"), "{hint}");
@@ -273,8 +280,11 @@ fn whoever_has_no_training_rating_is_unknown() {
 
 #[test]
 fn a_model_without_vectors_says_so() {
-    let all =
-        ratings((0..6).flat_map(|user| (0..6).map(move |item| (user, item, (1 + user % 5) as f32))), &[]);
+    let all = ratings(
+        (0..6).flat_map(|user| (0..6).map(move |item| (user, item, (1 + user % 5) as f32))),
+        &[],
+        SCALE,
+    );
     let recommender = trained("baseline", json!({}), all);
     let error = recommender.similar_items("1", 3).unwrap_err().to_string();
     assert_eq!(
@@ -300,7 +310,7 @@ fn items_are_found_by_what_people_write() {
     ];
     let entries = (0..8).flat_map(|user| (1..=11).map(move |item| (user, item, 3.0)));
     let recommender =
-        trained("baseline", json!({}), ratings(entries.filter(|e| e.0 != 3 || e.1 != 5), &titles));
+        trained("baseline", json!({}), ratings(entries.filter(|e| e.0 != 3 || e.1 != 5), &titles, SCALE));
     let found = |text: &str| recommender.find_item(text).map(|item| item.id.to_string());
     for (text, id) in [
         ("1", "1"),
@@ -337,7 +347,7 @@ fn items_are_found_by_what_people_write() {
 
 #[test]
 fn a_history_is_checked_entry_by_entry() {
-    let recommender = planted();
+    let recommender = checkerboard();
     let refused = |entries: &[(&str, f32)]| {
         problem(recommender.recommend(Who::History(&history(entries)), &Request::default()))
     };
