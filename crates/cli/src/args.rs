@@ -1,6 +1,9 @@
 //! What stands on the command line, as text that has been checked for its form.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser};
+use cofactor::recommender::Unknown;
 
 use crate::commands::Command;
 
@@ -39,4 +42,106 @@ pub(crate) struct Common {
     /// No remarks and no progress: the result alone
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+}
+
+/// Which data, and how to read them.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Data options")]
+pub(crate) struct DataArgs {
+    /// The kind of a file [default: found by its first bytes]
+    #[arg(long, value_name = "KIND", value_parser = ["text", "parquet"])]
+    pub(crate) format: Option<String>,
+    /// Which file of a zip archive to read
+    #[arg(long, value_name = "PATH")]
+    pub(crate) member: Option<String>,
+    /// What separates the columns: `,` `::` `\t` … [default: found in the file]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) delimiter: Option<String>,
+    /// The first line names the columns [default: found in the file]
+    #[arg(long, conflicts_with = "no_header")]
+    pub(crate) header: bool,
+    /// The first line is a rating
+    #[arg(long)]
+    pub(crate) no_header: bool,
+    /// Where the user ids stand: a name, or a position counted from 1
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) user_column: Option<String>,
+    /// Where the item ids stand
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) item_column: Option<String>,
+    /// Where the ratings stand
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) rating_column: Option<String>,
+    /// Where the times stand
+    #[arg(long, value_name = "COLUMN", conflicts_with = "no_times")]
+    pub(crate) time_column: Option<String>,
+    /// Read no times, even if there are some
+    #[arg(long)]
+    pub(crate) no_times: bool,
+    /// Give each row this rating and read no rating column: for clicks, plays, purchases
+    #[arg(long, value_name = "RATING", conflicts_with = "rating_column")]
+    pub(crate) constant_rating: Option<f32>,
+    /// What to do with a pair of user and item that occurs more than once
+    #[arg(long, value_name = "POLICY", value_parser = ["error", "last", "mean", "sum"], default_value = "error")]
+    pub(crate) duplicates: String,
+    /// The range that ratings may take, such as 1..5; others are refused [default: the range seen]
+    #[arg(long, value_name = "MIN..MAX", allow_hyphen_values = true)]
+    pub(crate) scale: Option<String>,
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
+}
+
+/// Where data sets come from.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Data options")]
+pub(crate) struct SourceArgs {
+    /// A folder or a URL that holds the data sets' archives
+    #[arg(long, env = "COFACTOR_MIRROR", value_name = "PLACE", hide_env_values = true)]
+    pub(crate) mirror: Option<String>,
+    /// Where fetched data sets are kept [default: this system's cache folder]
+    #[arg(long, env = "COFACTOR_CACHE", value_name = "DIR", hide_env_values = true)]
+    pub(crate) cache: Option<PathBuf>,
+    /// Use the cache and the mirror alone, never the network
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+/// Which model, with which parameters.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Model options")]
+pub(crate) struct ModelArgs {
+    /// The model: `cofactor models` lists them [default: mf]
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// A named set of the model's parameters
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
+    /// Sets one parameter, on top of the preset; may be repeated
+    #[arg(long, short, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+fn key_value(written: &str) -> Result<(String, String), String> {
+    match written.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("write it as KEY=VALUE, such as factors=32".to_owned()),
+    }
+}
+
+/// What to do about somebody or something that training never saw.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct UnknownArg {
+    /// What to do about a user or an item that training never saw: refuse, answer what most people like, or ask about an average user
+    #[arg(long, value_name = "POLICY", value_parser = ["error", "popular", "mean"], default_value = "error")]
+    unknown: String,
+}
+
+impl UnknownArg {
+    pub(crate) fn policy(&self) -> Unknown {
+        match self.unknown.as_str() {
+            "popular" => Unknown::Popular,
+            "mean" => Unknown::Mean,
+            _ => Unknown::Error,
+        }
+    }
 }

@@ -52,6 +52,26 @@ pub(crate) fn number(value: f64) -> String {
     format!("{}", (value * 1e6).round() / 1e6)
 }
 
+/// Breaks a text into lines of at most 100 letters, each after the first with this indentation.
+pub(crate) fn wrapped(text: &str, indent: usize) -> String {
+    const WIDTH: usize = 100;
+    let (mut lines, mut length) = (String::new(), 0);
+    for word in text.split(' ') {
+        let letters = word.chars().count();
+        if length > 0 && indent + length + 1 + letters > WIDTH {
+            lines.push('\n');
+            lines.push_str(&" ".repeat(indent));
+            length = 0;
+        } else if length > 0 {
+            lines.push(' ');
+            length += 1;
+        }
+        lines.push_str(word);
+        length += letters;
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +89,15 @@ mod tests {
         assert_eq!(bytes(1536 * 1024), "1.5 MiB");
         assert_eq!(seconds(0.0421), "0.042 s");
         assert_eq!(seconds(200.2), "3 min 20 s");
+    }
+
+    #[test]
+    fn long_texts_are_broken_at_blanks() {
+        assert_eq!(wrapped("short", 4), "short");
+        let text = wrapped(&"word ".repeat(50), 10);
+        assert!(text.lines().all(|line| line.len() <= 100), "{text}");
+        assert!(text.lines().skip(1).all(|line| line.starts_with("          word")), "{text}");
+        assert_eq!(text.split_whitespace().count(), 50);
     }
 
     #[test]

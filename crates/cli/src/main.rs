@@ -3,12 +3,12 @@
 //! The structs of `clap` hold validated text; each command then builds what it needs from them. Everything that is printed
 //! goes through [`output`], every bar through [`progress`], every failure through [`failure`].
 
-#![expect(dead_code, reason = "the commands that use the rest of the frame follow")]
-
 mod args;
 mod commands;
+mod experiment;
 mod failure;
 mod format;
+mod inputs;
 mod output;
 mod progress;
 

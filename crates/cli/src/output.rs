@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, TableStyle};
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::format;
 
@@ -18,6 +18,17 @@ pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 /// Not as it should be.
 pub(crate) const BAD: Style = AnsiColor::Yellow.on_default();
+
+/// Where the text of a step begins.
+const STEP: usize = 10;
+
+/// An object and the version of the command that made it.
+#[derive(Serialize)]
+struct Versioned<'a, T> {
+    #[serde(flatten)]
+    object: &'a T,
+    version: &'static str,
+}
 
 /// Rows without frames, under a line.
 const LINED: TableStyle = TableStyle::new()
@@ -44,14 +55,32 @@ impl Output {
         self.json
     }
 
-    /// Prints the JSON object. Pretty on a terminal, on one line elsewhere.
-    pub(crate) fn object(&mut self, object: &Value) -> io::Result<()> {
-        if self.terminal { writeln!(self.stream, "{object:#}") } else { writeln!(self.stream, "{object}") }
+    /// Prints the JSON object, with the version of this command.
+    pub(crate) fn object(&mut self, object: &impl Serialize) -> io::Result<()> {
+        self.whole_object(&Versioned { object, version: env!("CARGO_PKG_VERSION") })
+    }
+
+    /// Prints a JSON object that says its version itself. Indented on a terminal, on one line elsewhere.
+    pub(crate) fn whole_object(&mut self, object: &impl Serialize) -> io::Result<()> {
+        let write = if self.terminal { serde_json::to_string_pretty } else { serde_json::to_string };
+        writeln!(self.stream, "{}", write(object)?)
     }
 
     /// A remark on what is going on: not with `--quiet`, nor with `--json`.
     pub(crate) fn say(&mut self, remark: impl Display) -> io::Result<()> {
         if self.quiet || self.json { Ok(()) } else { writeln!(self.stream, "{remark}") }
+    }
+
+    /// A step that is done, and how long it took: a remark.
+    pub(crate) fn step(&mut self, name: &str, text: impl Display, seconds: Option<f64>) -> io::Result<()> {
+        let took = seconds.map(|seconds| format!("  {DIM}{}{DIM:#}", format::seconds(seconds)));
+        let text = format::wrapped(&text.to_string(), STEP);
+        self.say(format_args!("{HEAD}{name:9}{HEAD:#} {text}{}", took.unwrap_or_default()))
+    }
+
+    /// What is to be known of the step above: a remark.
+    pub(crate) fn note(&mut self, text: &str) -> io::Result<()> {
+        self.say(format_args!("{:STEP$}{DIM}{}{DIM:#}", "", format::wrapped(text, STEP)))
     }
 
     /// A line of the result: not with `--json`.

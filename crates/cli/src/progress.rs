@@ -1,11 +1,14 @@
 //! What moves while something takes its time, on standard error and only on a terminal; and Ctrl-C.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use anstyle::{AnsiColor, Style};
+use cofactor::data::datasets::Event;
 use cofactor::fit::run::Epoch;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -15,11 +18,12 @@ use crate::failure::Failure;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Progress {
     visible: bool,
+    quiet: bool,
 }
 
 impl Progress {
     pub(crate) fn new(quiet: bool) -> Self {
-        Self { visible: !quiet && io::stderr().is_terminal() }
+        Self { visible: !quiet && io::stderr().is_terminal(), quiet }
     }
 
     /// A bar over the epochs of a fit, with its losses.
@@ -70,18 +74,77 @@ impl Progress {
     }
 }
 
+/// What is shown while a data set is fetched. Failures of single sources and the licence are told on standard error, bar or no bar.
+pub(crate) struct Fetching {
+    name: String,
+    progress: Progress,
+    bar: ProgressBar,
+}
+
+impl Fetching {
+    pub(crate) fn new(name: &str, progress: Progress) -> Self {
+        let bar = progress.spinner(&format!("Reading {name}"));
+        Self { name: name.to_owned(), progress, bar }
+    }
+
+    pub(crate) fn tell(&mut self, event: Event<'_>) {
+        match event {
+            Event::Trying { source } => {
+                self.bar.finish_and_clear();
+                self.bar = self.progress.bytes(&format!("Fetching {}", self.name));
+                self.note(format_args!("fetching {} from {source}", self.name));
+            }
+            Event::Received { bytes, total } => {
+                if let Some(total) = total {
+                    self.bar.set_length(total);
+                }
+                self.bar.set_position(bytes);
+            }
+            Event::Damaged { reason } => {
+                self.note(format_args!("the cache is damaged ({reason}): fetching {} again", self.name));
+            }
+            Event::Waiting => {
+                self.note(format_args!("another process is fetching {}: waiting for it", self.name));
+            }
+            Event::Retrying { reason } => self.note(format_args!("{reason}: trying again")),
+            Event::Failed { source, reason } => self.note(format_args!("{source}: {reason}")),
+            Event::Licence(set) => {
+                self.note(format_args!("{}: {} See {}", set.title, set.licence, set.homepage));
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn note(&self, text: impl Display) {
+        if !self.progress.quiet {
+            self.bar.suspend(|| anstream::eprintln!("{NOTE}note:{NOTE:#} {text}"));
+        }
+    }
+}
+
+const NOTE: Style = AnsiColor::Cyan.on_default();
+
 /// An observer for a fit: moves the bar, and stops the fit after the epoch in which Ctrl-C was pressed.
-pub(crate) fn observe(
+pub(crate) fn observer(
     bar: &ProgressBar,
     interrupt: &Interrupt,
 ) -> impl FnMut(&Epoch) -> ControlFlow<()> + use<> {
     let (bar, interrupt) = (bar.clone(), interrupt.clone());
     move |epoch| {
-        bar.inc(1);
-        let valid = epoch.valid_rmse.map(|rmse| format!(" · test {rmse:.4}")).unwrap_or_default();
-        bar.set_message(format!("RMSE train {:.4}{valid}", epoch.train_rmse));
+        advance(&bar, epoch);
         if interrupt.requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
+}
+
+/// One epoch further, with its losses.
+pub(crate) fn advance(bar: &ProgressBar, epoch: &Epoch) {
+    let held_out = epoch.valid_rmse.map(|rmse| format!(" · held out {rmse:.4}")).unwrap_or_default();
+    bar.set_message(format!("RMSE training {:.4}{held_out}", epoch.train_rmse));
+    bar.inc(1);
 }
 
 /// Ctrl-C. Within [`Self::defer`] the first press waits for the work to come to a good end; anywhere else, and at the second

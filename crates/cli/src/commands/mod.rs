@@ -1,7 +1,18 @@
 //! One file for each command.
 
+mod data;
 mod doctor;
+mod evaluate;
+mod explain;
 mod models;
+mod predict;
+mod recommend;
+mod report;
+mod run;
+mod similar;
+mod train;
+
+use std::time::Instant;
 
 use clap::Subcommand;
 
@@ -12,14 +23,32 @@ use crate::progress::{Interrupt, Progress};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Run(run::Args),
+    Data(data::Args),
     Models(models::Args),
+    Train(train::Args),
+    Evaluate(evaluate::Args),
+    Predict(predict::Args),
+    Recommend(recommend::Args),
+    Similar(similar::Args),
+    Explain(explain::Args),
+    Report(report::Args),
     Doctor(doctor::Args),
 }
 
 /// Runs a command.
 pub(crate) fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
     match command {
+        Command::Run(args) => run::run(&args, context),
+        Command::Data(args) => data::run(&args, context),
         Command::Models(args) => models::run(&args, context),
+        Command::Train(args) => train::run(&args, context),
+        Command::Evaluate(args) => evaluate::run(&args, context),
+        Command::Predict(args) => predict::run(&args, context),
+        Command::Recommend(args) => recommend::run(&args, context),
+        Command::Similar(args) => similar::run(&args, context),
+        Command::Explain(args) => explain::run(&args, context),
+        Command::Report(args) => report::run(&args, context),
         Command::Doctor(args) => doctor::run(&args, context),
     }
 }
@@ -30,7 +59,10 @@ pub(crate) struct Context {
     pub(crate) progress: Progress,
     pub(crate) interrupt: Interrupt,
     pub(crate) seed: u64,
+    /// 0: as many as there are cores.
     pub(crate) threads: usize,
+    /// When the command began.
+    pub(crate) start: Instant,
 }
 
 impl Context {
@@ -41,6 +73,17 @@ impl Context {
             interrupt: Interrupt::listen(),
             seed: common.seed,
             threads: common.threads,
+            start: Instant::now(),
         }
+    }
+
+    /// How many threads this process may run at once.
+    pub(crate) fn cores() -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
+
+    /// How many threads work.
+    pub(crate) fn threads(&self) -> usize {
+        if self.threads == 0 { Self::cores() } else { self.threads }
     }
 }

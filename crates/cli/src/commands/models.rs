@@ -34,7 +34,7 @@ fn list(context: &mut Context) -> Result<(), Failure> {
     let out = &mut context.out;
     if out.is_json() {
         let models: Vec<Value> = ALGORITHMS.iter().map(summary).collect();
-        return Ok(out.object(&json!({ "models": models, "version": env!("CARGO_PKG_VERSION") }))?);
+        return Ok(out.object(&json!({ "models": models }))?);
     }
     let mut table = Table::new(["model", "what it is", "trained for", "presets"]);
     for entry in ALGORITHMS {

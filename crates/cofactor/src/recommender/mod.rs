@@ -4,6 +4,7 @@
 //! part counts as unknown, in the catalogue or not.
 
 mod batch;
+mod example;
 mod explain;
 mod history;
 mod listing;
@@ -29,6 +30,7 @@ use crate::registry;
 use crate::store::ModelFile;
 
 pub use batch::UserPicks;
+pub use example::example_user;
 pub use explain::{Contribution, Explanation};
 pub use history::{HistoryEntry, parse_history};
 pub use similar::{MIN_RATINGS, Neighbour};

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::commands::Context;
 use crate::format;
 
 /// This machine.
@@ -23,7 +24,7 @@ impl Machine {
         Self {
             processor: processor(&read("/proc/cpuinfo")),
             features: features(),
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            cores: Context::cores(),
             memory: memory(
                 &read("/proc/meminfo"),
                 &read("/sys/fs/cgroup/memory.max"),

@@ -3,16 +3,21 @@
 mod kernels;
 mod machine;
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use cofactor::data::datasets::DATASETS;
 use cofactor_kernels::Isa;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use self::kernels::{SelfTest, Speed};
 use self::machine::Machine;
 use super::Context;
+use crate::args::SourceArgs;
 use crate::failure::Failure;
 use crate::format;
+use crate::inputs;
 use crate::output::{BAD, GOOD, HEAD, Output};
 
 /// Check this machine: instructions, cores, memory, kernels, cache, and what makes it slow
@@ -23,12 +28,16 @@ Examples:
   cofactor doctor --json         the same for a program
 
 Exit status 1 if a kernel does not give the bits that it must.")]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    #[command(flatten)]
+    sources: SourceArgs,
+}
 
-pub(crate) fn run(_args: &Args, context: &mut Context) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let start = Instant::now();
     let spinner = context.progress.spinner("looking at this machine");
-    let findings = Findings::gather();
+    let cache = Cache::look(&args.sources)?;
+    let findings = Findings::gather(cache);
     spinner.finish_and_clear();
     let passed = findings.self_test.different == 0;
     if context.out.is_json() {
@@ -39,6 +48,40 @@ pub(crate) fn run(_args: &Args, context: &mut Context) -> Result<(), Failure> {
     if passed { Ok(()) } else { Err(Failure::Bad) }
 }
 
+/// What has been fetched.
+#[derive(Serialize)]
+struct Cache {
+    folder: PathBuf,
+    data_sets: Vec<CachedSet>,
+}
+
+#[derive(Serialize)]
+struct CachedSet {
+    name: &'static str,
+    bytes: u64,
+}
+
+impl Cache {
+    fn look(sources: &SourceArgs) -> Result<Self, Failure> {
+        let store = inputs::store(sources)?;
+        let mut data_sets = Vec::new();
+        for set in DATASETS.iter().filter(|set| !set.members.is_empty()) {
+            if let Some(fetched) = store.cached(set.name)? {
+                let bytes = fetched.files.iter().map(|file| file.bytes).sum();
+                data_sets.push(CachedSet { name: set.name, bytes });
+            }
+        }
+        Ok(Self { folder: store.cache, data_sets })
+    }
+
+    fn in_words(&self) -> String {
+        let sets: Vec<String> =
+            self.data_sets.iter().map(|set| format!("{} ({})", set.name, format::bytes(set.bytes))).collect();
+        let holds = if sets.is_empty() { "no data set yet".to_owned() } else { sets.join(", ") };
+        format!("{}: {holds}", self.folder.display())
+    }
+}
+
 struct Findings {
     machine: Machine,
     isa: Isa,
@@ -46,14 +89,15 @@ struct Findings {
     speeds: Vec<Speed>,
     /// How much more two threads do than one.
     two_threads: Option<f64>,
+    cache: Cache,
 }
 
 impl Findings {
-    fn gather() -> Self {
+    fn gather(cache: Cache) -> Self {
         let machine = Machine::look();
         let two_threads = (machine.cores > 1).then(|| kernels::two_threads(Duration::from_millis(50)));
         let speeds = [16, 32, 64, 128].map(|k| Speed::measure(k, Duration::from_millis(80))).into();
-        Self { machine, isa: Isa::detect(), self_test: SelfTest::run(), speeds, two_threads }
+        Self { machine, isa: Isa::detect(), self_test: SelfTest::run(), speeds, two_threads, cache }
     }
 
     fn print(&self, out: &mut Output) -> Result<(), Failure> {
@@ -65,6 +109,7 @@ impl Findings {
         line(out, "Features", &machine.features.join(" "))?;
         line(out, "Threads", &self.threads())?;
         line(out, "Memory", &machine.memory_in_words())?;
+        line(out, "Cache", &self.cache.in_words())?;
         line(out, "Kernels", &self.self_test.in_words())?;
         line(out, "Speed", "SGD updates a second, one thread, factors in cache")?;
         for speed in &self.speeds {
@@ -75,7 +120,7 @@ impl Findings {
             out.line(format_args!("\n{GOOD}Nothing makes it slow here.{GOOD:#}"))?;
         }
         for reason in slow {
-            out.line(format_args!("\n{BAD}Slow:{BAD:#} {reason}"))?;
+            out.line(format_args!("\n{BAD}Slow:{BAD:#} {}", format::wrapped(&reason, 6)))?;
         }
         Ok(())
     }
@@ -135,7 +180,6 @@ impl Findings {
             .map(|speed| json!({ "k": speed.k, "million_updates_per_second": speed.million_updates }))
             .collect();
         json!({
-            "version": env!("CARGO_PKG_VERSION"),
             "build": build(),
             "cpu": { "name": machine.processor, "features": machine.features, "isa": self.isa.name(), "isas": isas },
             "threads": {
@@ -145,6 +189,7 @@ impl Findings {
             "memory": { "total_bytes": machine.memory.map(|m| m.0), "free_bytes": machine.memory.map(|m| m.1) },
             "self_test": { "values": self.self_test.values, "different": self.self_test.different },
             "speed": speeds,
+            "cache": self.cache,
             "slow": self.slow(),
             "seconds": elapsed.as_secs_f64(),
         })

@@ -1,0 +1,215 @@
+//! `cofactor predict`: the rating that a user would give an item.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use cofactor::Error;
+use cofactor::error::Place;
+use cofactor::recommender::{Basis, NamedItem, Prediction, Recommender, Unknown};
+use serde::Serialize;
+
+use super::Context;
+use crate::args::UnknownArg;
+use crate::failure::Failure;
+use crate::output::{BAD, HEAD};
+
+/// Predict ratings: of one user and item, or of many pairs
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cofactor predict model.cofactor --user 42 --item \"Fargo (1996)\"
+  cofactor predict model.cofactor --pairs wanted.csv
+  cut -f1,2 u.data | cofactor predict model.cofactor --pairs -
+
+A file of pairs has a user and an item on each line, with a tab or a comma between them; a first line \
+`user,item` is skipped. The answer has a line for each, with the id, the title and the prediction, \
+clipped to the scale of the ratings.")]
+pub(crate) struct Args {
+    /// A model file
+    file: PathBuf,
+    /// A user, by id
+    #[arg(long, short, value_name = "ID", requires = "item", required_unless_present = "pairs")]
+    user: Option<String>,
+    /// An item, by id or title
+    #[arg(long, short, value_name = "ID|TITLE", requires = "user")]
+    item: Option<String>,
+    /// A file of pairs; - for standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "item"])]
+    pairs: Option<PathBuf>,
+    #[command(flatten)]
+    unknown: UnknownArg,
+}
+
+/// One answer.
+#[derive(Serialize)]
+struct Answer {
+    user: String,
+    item: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    #[serde(flatten)]
+    prediction: Prediction,
+}
+
+#[derive(Serialize)]
+struct One<'a> {
+    prediction: &'a Answer,
+}
+
+#[derive(Serialize)]
+struct Many<'a> {
+    predictions: &'a [Answer],
+}
+
+pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
+    let recommender = Recommender::open(&args.file)?;
+    let unknown = args.unknown.policy();
+    match (&args.pairs, &args.user, &args.item) {
+        (Some(pairs), ..) => many(&recommender, pairs, unknown, context),
+        (None, Some(user), Some(item)) => one(&recommender, (user, item), unknown, context),
+        _ => Err(Failure::usage("predict what?", "give --user and --item, or --pairs")),
+    }
+}
+
+fn one(
+    recommender: &Recommender,
+    (user, item): (&str, &str),
+    unknown: Unknown,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let answer = answer(recommender, user, item, unknown)?;
+    let out = &mut context.out;
+    if out.is_json() {
+        return Ok(out.object(&One { prediction: &answer })?);
+    }
+    let name = answer.title.as_deref().unwrap_or(&answer.item);
+    out.line(format_args!("{HEAD}{:.2}{HEAD:#}  {name}", answer.prediction.clipped))?;
+    if answer.prediction.basis != Basis::Model {
+        let who = match (answer.prediction.known_user, answer.prediction.known_item) {
+            (false, false) => "user and item are",
+            (false, true) => "the user is",
+            (true, _) => "the item is",
+        };
+        out.say(format_args!("{BAD}{who} unknown to the model{BAD:#}"))?;
+    }
+    Ok(())
+}
+
+fn answer(recommender: &Recommender, user: &str, item: &str, unknown: Unknown) -> Result<Answer, Error> {
+    let named = match recommender.find_item(item) {
+        Ok(named) => Some(named),
+        Err(Error::UnknownId { .. }) if unknown != Unknown::Error => None,
+        Err(error) => return Err(error),
+    };
+    let id = named.map_or_else(|| item.to_owned(), |named: NamedItem<'_>| named.id.to_string());
+    let prediction = recommender.predict(user, &id, unknown)?;
+    let title = named.and_then(|named| named.title).map(str::to_owned);
+    Ok(Answer { user: user.to_owned(), item: id, title, prediction })
+}
+
+fn many(
+    recommender: &Recommender,
+    path: &Path,
+    unknown: Unknown,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let input: Box<dyn BufRead> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(BufReader::new(File::open(path).map_err(Error::io("read", path))?))
+    };
+    let mut answers = Vec::new();
+    let json = context.out.is_json();
+    let mut out = context.out.writer();
+    if !json {
+        writeln!(out, "user\titem\ttitle\tpredicted")?;
+    }
+    for (number, line) in (1_u64..).zip(input.lines()) {
+        let line = line.map_err(Error::io("read", path))?;
+        let Some((user, item)) = pair(&line, number, path)? else { continue };
+        let answer =
+            answer(recommender, user, item, unknown).map_err(|error| placed(&error, number, path))?;
+        if json {
+            answers.push(answer);
+        } else {
+            let title = answer.title.as_deref().unwrap_or_default().replace('\t', " ");
+            let (user, item, value) = (&answer.user, &answer.item, answer.prediction.clipped);
+            writeln!(out, "{user}\t{item}\t{title}\t{value}")?;
+        }
+    }
+    out.flush()?;
+    drop(out);
+    if json {
+        context.out.object(&Many { predictions: &answers })?;
+    }
+    Ok(())
+}
+
+/// A line's user and item; none for a blank line and a heading.
+fn pair<'a>(line: &'a str, number: u64, path: &Path) -> Result<Option<(&'a str, &'a str)>, Error> {
+    let line = line.trim_start_matches('\u{feff}').trim_end_matches('\r');
+    if line.trim().is_empty() {
+        return Ok(None);
+    }
+    let Some((user, item)) = line.split_once('\t').or_else(|| line.split_once(',')) else {
+        return Err(input_error(
+            "there is one column only".to_owned(),
+            line,
+            "write a user and an item on each line, with a tab or a comma between them",
+            number,
+            path,
+        ));
+    };
+    let plain = |text: &'a str| {
+        let text = text.trim();
+        text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
+    };
+    let (user, item) = (plain(user), plain(item));
+    let heading =
+        number == 1 && user.to_lowercase().starts_with("user") && item.to_lowercase().starts_with("item");
+    Ok((!heading).then_some((user, item)))
+}
+
+/// The same error, with its place.
+fn placed(error: &Error, number: u64, path: &Path) -> Error {
+    let (problem, hint) = error.parts();
+    let hint = hint.unwrap_or_default();
+    input_error(
+        problem,
+        "",
+        &format!("{hint}; --unknown popular or --unknown mean answers all the same"),
+        number,
+        path,
+    )
+}
+
+fn input_error(problem: String, found: &str, hint: &str, number: u64, path: &Path) -> Error {
+    let file = if path == Path::new("-") { PathBuf::from("standard input") } else { path.to_owned() };
+    Error::Input {
+        place: Place { file, line: Some(number) },
+        problem,
+        found: found.chars().take(60).collect(),
+        hint: hint.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str, number: u64) -> Option<(&str, &str)> {
+        pair(line, number, Path::new("-")).unwrap()
+    }
+
+    #[test]
+    fn pairs_have_a_tab_or_a_comma() {
+        assert_eq!(read("7\t50", 2), Some(("7", "50")));
+        assert_eq!(read("7, \"Matrix, The (1999)\"\r", 2), Some(("7", "Matrix, The (1999)")));
+        assert_eq!(read("\u{feff}user,item", 1), None);
+        assert_eq!(read("user,item", 2), Some(("user", "item")));
+        assert_eq!(read("  ", 3), None);
+        let error = pair("seven", 4, Path::new("p.csv")).unwrap_err().to_string();
+        assert!(error.starts_with("p.csv:4: there is one column only: 'seven'"), "{error}");
+    }
+}

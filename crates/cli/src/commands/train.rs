@@ -1,0 +1,94 @@
+//! `cofactor train`: fit on all of the data, and keep the model.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use cofactor::fit::run::{Epoch, Run};
+use cofactor::store::{DataInfo, ModelFile};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::args::{DataArgs, ModelArgs};
+use crate::failure::Failure;
+use crate::format;
+use crate::inputs::{self, Model};
+use crate::progress;
+
+/// Fit a model on all of the data and write it to a file
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cofactor train ml-100k -o movies.cofactor
+  cofactor train ratings.csv --model mf --set factors=32 --set epochs=40 -o shop.cofactor
+  cofactor train clicks.tsv --constant-rating 1 --duplicates sum -o clicks.cofactor
+
+All ratings are used, so nothing is left to test on: `cofactor evaluate` with the same options says \
+how good such a model is.")]
+pub(crate) struct Args {
+    /// A file of ratings, or a data set's name
+    data: String,
+    /// Where to write the model
+    #[arg(long, short, value_name = "FILE", default_value = "model.cofactor")]
+    output: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    source: DataArgs,
+}
+
+#[derive(Serialize)]
+struct Trained<'a> {
+    data: &'a DataInfo,
+    model: Value,
+    seed: u64,
+    threads: usize,
+    seconds: Value,
+    epochs: Vec<Epoch>,
+    file: &'a Path,
+}
+
+pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
+    let model = Model::of(&args.model, ("mf", None))?;
+    let data = inputs::load(&args.data, &args.source, context)?;
+    context.out.step("Model", model.in_words(), None)?;
+    let clock = Instant::now();
+    let bar = context.progress.epochs("Fit", model.epochs());
+    let (fitted, epochs, threads) = context.interrupt.defer(|| {
+        let mut run = Run::new(context.seed, context.threads)?
+            .with_observer(progress::observer(&bar, &context.interrupt));
+        let fitted = model.configured.fit(&data.ratings, &mut run);
+        bar.finish_and_clear();
+        Ok((fitted?, run.epochs().to_vec(), run.threads()))
+    })?;
+    let fit_seconds = clock.elapsed().as_secs_f64();
+    if let Some(last) = epochs.last() {
+        let text =
+            format!("{}, RMSE {:.4} in training", format::counted(last.epoch, "epoch"), last.train_rmse);
+        context.out.step("Fit", text, Some(fit_seconds))?;
+    }
+    let file = ModelFile::new(
+        model.entry.name,
+        model.configured.config(),
+        context.seed,
+        Arc::new(data.ratings),
+        fitted,
+    );
+    context.interrupt.defer(|| Ok(file.save(&args.output)?))?;
+    if context.out.is_json() {
+        return Ok(context.out.object(&Trained {
+            data: &file.data,
+            model: json!({ "name": file.algorithm, "config": file.config }),
+            seed: context.seed,
+            threads,
+            seconds: json!({
+                "read": data.seconds, "fit": fit_seconds, "total": context.start.elapsed().as_secs_f64(),
+            }),
+            epochs,
+            file: &args.output,
+        })?);
+    }
+    context.out.step("File", args.output.display(), None)?;
+    Ok(())
+}

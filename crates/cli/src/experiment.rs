@@ -1,0 +1,265 @@
+//! Split → fit → evaluate, with what is said while it goes: what `run` and `evaluate` have in common.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use cofactor::data::ratings::Ratings;
+use cofactor::data::split::{self, Plan, Spec};
+use cofactor::eval::evaluate::{self, Curve, Evaluation, Options, Outcome, Progress as Event};
+use cofactor::eval::metric::{Estimates, METRICS, Summary};
+use cofactor::report::{self, Report};
+use cofactor_kernels::Isa;
+use indicatif::ProgressBar;
+
+use crate::commands::Context;
+use crate::failure::Failure;
+use crate::format;
+use crate::inputs::{Data, Model};
+use crate::output::{Cell, HEAD, Output, Table};
+use crate::progress;
+
+/// Each epoch is measured on the test part too: to look at. Nothing is chosen by it.
+const CURVE: Curve = Curve::Test;
+
+/// What came out.
+pub(crate) struct Experiment {
+    pub(crate) outcome: Outcome,
+    pub(crate) report: Report,
+}
+
+/// Splits, fits and evaluates each fold, and says so. A Ctrl-C ends it after the epoch at hand.
+pub(crate) fn run(
+    data: &Data,
+    model: &Model,
+    spec: Spec,
+    context: &mut Context,
+) -> Result<Experiment, Failure> {
+    let clock = Instant::now();
+    let plan = split::plan(spec, &data.ratings, context.seed, &|name| data.published(name))?;
+    let split_seconds = clock.elapsed().as_secs_f64();
+    say_split(&plan, split_seconds, context)?;
+    context.out.step("Model", model.in_words(), None)?;
+    let outcome = fit_and_evaluate(model, &plan, context)?;
+    say_fit(&outcome.evaluation, &mut context.out)?;
+    let report = describe(data, model, &plan, split_seconds, &outcome, context);
+    Ok(Experiment { outcome, report })
+}
+
+fn say_split(plan: &Plan<'_>, seconds: f64, context: &mut Context) -> Result<(), Failure> {
+    let (spec, all) = (plan.spec(), plan.ratings().len());
+    let sizes = plan.test_sizes();
+    let text = match sizes.as_slice() {
+        [test] => {
+            format!("{spec}: {} to train on, {} to test on", format::count(all - test), format::count(*test))
+        }
+        many => format!(
+            "{spec}: {} folds, {} ratings tested in all",
+            many.len(),
+            format::count(many.iter().sum())
+        ),
+    };
+    context.out.step("Split", text, Some(seconds))?;
+    match plan.leakage() {
+        Some(leakage) => Ok(context.out.note(&leakage)?),
+        None => Ok(()),
+    }
+}
+
+fn fit_and_evaluate(model: &Model, plan: &Plan<'_>, context: &Context) -> Result<Outcome, Failure> {
+    let options = Options { seed: context.seed, threads: context.threads, clip: true, curve: CURVE };
+    let mut bar = ProgressBar::hidden();
+    let mut observer = |event: Event<'_>| {
+        match event {
+            Event::Fit { fold: (fold, folds), .. } => {
+                let name = if folds == 1 { "Fit".to_owned() } else { format!("Fold {}/{folds}", fold + 1) };
+                bar = context.progress.epochs(&name, model.epochs());
+            }
+            Event::Epoch { epoch, .. } => progress::advance(&bar, epoch),
+            Event::Evaluated { .. } => bar.finish_and_clear(),
+        }
+        if context.interrupt.requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let outcome = context
+        .interrupt
+        .defer(|| Ok(evaluate::evaluate(&*model.configured, plan, &options, &mut observer)?));
+    bar.finish_and_clear();
+    outcome
+}
+
+fn say_fit(evaluation: &Evaluation, out: &mut Output) -> Result<(), Failure> {
+    let fold = &evaluation.folds[evaluation.folds.len() - 1];
+    let mut text = match fold.epochs.last() {
+        None => "done in one step".to_owned(),
+        Some(last) => {
+            let test = last
+                .valid_rmse
+                .map(|rmse| format!(", {rmse:.4} on test before clipping"))
+                .unwrap_or_default();
+            format!("{}, RMSE {:.4} in training{test}", format::counted(last.epoch, "epoch"), last.train_rmse)
+        }
+    };
+    if evaluation.folds.len() > 1 {
+        text = format!("{} folds; the last one: {text}", evaluation.folds.len());
+    }
+    out.step("Fit", text, Some(evaluation.seconds.fit))?;
+    let tested = format!(
+        "{} predicted, of {}; predictions clipped to the scale",
+        format::counted(evaluation.metrics["rmse"].n, "rating"),
+        format::counted(evaluation.metrics["rmse"].users, "user"),
+    );
+    out.step("Test", tested, Some(evaluation.seconds.evaluate))?;
+    Ok(())
+}
+
+/// The metrics with their intervals.
+pub(crate) fn metrics_table(metrics: &Estimates) -> Table {
+    let mut table = Table::new(["metric", "value", "std. error", "95 % interval", "over", "what it is"]);
+    for metric in METRICS {
+        let Some(estimate) = metrics.get(metric.name) else { continue };
+        let interval = estimate.low.zip(estimate.high).map(|(low, high)| format!("{low:.4} to {high:.4}"));
+        table.row([
+            metric.name.into(),
+            Cell::Figure(format!("{:.4}", estimate.mean)),
+            Cell::Figure(estimate.stderr.map(|stderr| format!("{stderr:.4}")).unwrap_or_default()),
+            Cell::Figure(interval.unwrap_or_default()),
+            Cell::Count(estimate.n),
+            metric.title.into(),
+        ]);
+    }
+    table
+}
+
+/// Each fold, then their mean and standard deviation.
+pub(crate) fn folds_table(evaluation: &Evaluation) -> Table {
+    const SHOWN: [&str; 3] = ["rmse", "mse", "mae"];
+    let mut table = Table::new(["fold", "train", "test", "rmse", "mse", "mae", "fit s"]);
+    for fold in &evaluation.folds {
+        let mut cells = vec![fold.name.as_str().into(), fold.train.into(), fold.test.into()];
+        cells.extend(SHOWN.map(|name| Cell::Figure(format!("{:.4}", fold.metrics[name].mean))));
+        cells.push(Cell::Figure(format!("{:.3}", fold.seconds.fit)));
+        table.row(cells);
+    }
+    let summaries = SHOWN.map(|name| &evaluation.summary[name]);
+    for (name, of) in [
+        ("mean", (|summary| summary.mean_of_folds) as fn(&Summary) -> f64),
+        ("std", |summary| summary.std_of_folds),
+    ] {
+        let mut cells = vec![name.into(), "".into(), "".into()];
+        cells.extend(summaries.map(|summary| Cell::Figure(format!("{:.4}", of(summary)))));
+        cells.push("".into());
+        table.row(cells);
+    }
+    table
+}
+
+impl Experiment {
+    /// The metrics, and the folds where there is more than one.
+    pub(crate) fn print(&self, out: &mut Output) -> Result<(), Failure> {
+        let evaluation = &self.outcome.evaluation;
+        if evaluation.folds.len() > 1 {
+            out.say(format_args!("\n{HEAD}Folds{HEAD:#}"))?;
+            out.table(&folds_table(evaluation))?;
+            out.say(format_args!("\n{HEAD}All folds' test ratings together{HEAD:#}"))?;
+        } else {
+            out.say("")?;
+        }
+        Ok(out.table(&metrics_table(&evaluation.metrics))?)
+    }
+}
+
+/// Everything that the report says, but for the diagnostics and the example.
+fn describe(
+    data: &Data,
+    model: &Model,
+    plan: &Plan<'_>,
+    split_seconds: f64,
+    outcome: &Outcome,
+    context: &Context,
+) -> Report {
+    let evaluation = &outcome.evaluation;
+    let fold = &evaluation.folds[evaluation.folds.len() - 1];
+    let many = evaluation.folds.len() > 1;
+    Report {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        command: command_line(),
+        data: describe_data(&data.ratings),
+        split: report::Split {
+            spec: plan.spec().to_string(),
+            train: fold.train,
+            test: fold.test,
+            leakage: plan.leakage(),
+            unseen: fold.unseen,
+        },
+        model: report::ModelSummary {
+            name: model.entry.name.to_owned(),
+            title: model.entry.title.to_owned(),
+            config: model.configured.config(),
+            documentation: model.entry.documentation(),
+        },
+        seed: context.seed,
+        threads: context.threads(),
+        metrics: evaluation.metrics.clone(),
+        summary: evaluation.summary.clone(),
+        folds: if many { evaluation.folds.clone() } else { Vec::new() },
+        seconds: report::Seconds {
+            read: data.seconds,
+            split: split_seconds + evaluation.seconds.split,
+            fit: evaluation.seconds.fit,
+            evaluate: evaluation.seconds.evaluate,
+            total: context.start.elapsed().as_secs_f64(),
+        },
+        epochs: fold.epochs.clone(),
+        curve: CURVE,
+        machine: report::Machine {
+            os: std::env::consts::OS.to_owned(),
+            arch: std::env::consts::ARCH.to_owned(),
+            isa: Isa::detect().name().to_owned(),
+            cores: Context::cores(),
+        },
+        diagnostics: None,
+        example: None,
+    }
+}
+
+pub(crate) fn describe_data(ratings: &Ratings) -> report::Data {
+    let (users, items, n) = (ratings.users(), ratings.items(), ratings.len());
+    let scale = ratings.scale();
+    report::Data {
+        name: ratings.catalog().name.clone(),
+        users,
+        items,
+        ratings: n,
+        density: n as f64 / (users as f64 * items as f64),
+        scale: [scale.min, scale.max],
+        fingerprint: ratings.fingerprint(),
+        time_span: ratings.time_span().map(|(first, last)| [first, last]),
+        histogram: histogram(ratings),
+    }
+}
+
+/// How often each value occurs; none where there are too many values to draw.
+fn histogram(ratings: &Ratings) -> Vec<report::ValueCount> {
+    const MOST_VALUES: usize = 100;
+    let mut counts: Vec<report::ValueCount> = Vec::new();
+    for &value in ratings.values() {
+        match counts.binary_search_by(|count| count.value.total_cmp(&value)) {
+            Ok(position) => counts[position].count += 1,
+            Err(_) if counts.len() == MOST_VALUES => return Vec::new(),
+            Err(position) => counts.insert(position, report::ValueCount { value, count: 1 }),
+        }
+    }
+    counts
+}
+
+/// The command as it was written, with quotes where a shell needs them.
+fn command_line() -> String {
+    let words = std::env::args().skip(1).map(|word| {
+        let plain = |c: char| c.is_alphanumeric() || "-_./:=+,%@".contains(c);
+        if !word.is_empty() && word.chars().all(plain) {
+            word
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    });
+    std::iter::once("cofactor".to_owned()).chain(words).collect::<Vec<String>>().join(" ")
+}

@@ -1,0 +1,10 @@
+//! The command as its users meet it: the real binary, in a folder of its own, on files shaped like MovieLens'.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod basics;
+mod data;
+mod questions;
+mod real;
+mod run;
+mod support;
