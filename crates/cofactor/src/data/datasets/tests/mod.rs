@@ -1,6 +1,5 @@
 //! Fetching and loading, against archives of invented data and servers on the loopback.
 
-mod real;
 mod server;
 
 use std::time::Duration;

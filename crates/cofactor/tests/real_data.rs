@@ -1,26 +1,41 @@
-//! Against the real archives, where a folder or an address with them is named by `COFACTOR_MIRROR`.
+//! The data sets by name against the real archives, where the folder that holds them is named by `COFACTOR_MIRROR`.
+//!
+//! Without it these tests say that they are skipped: the data may not be redistributed, so they are not in the repository.
 
+use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 
-use super::*;
+use cofactor::data::datasets::{Store, official};
+use cofactor::data::ratings::Ratings;
+use tempfile::TempDir;
 
-/// A store on the mirror with a cache of its own, or nothing where no mirror is named.
+/// What only the person who runs the tests can say.
 #[expect(
     clippy::disallowed_methods,
-    reason = "only the person who runs the tests can say where the data are"
+    reason = "the library reads no environment, but its tests can be told no other way"
 )]
-fn store() -> Option<(Store, TempDir)> {
-    let Ok(mirror) = std::env::var("COFACTOR_MIRROR") else {
-        println!("skipped: COFACTOR_MIRROR names no folder with the real archives");
-        return None;
-    };
-    let cache = tempfile::tempdir().unwrap();
-    Some((Store { mirror: Some(mirror), offline: true, ..Store::new(cache.path()) }, cache))
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+fn told(variable: &str) -> Option<String> {
+    let value = std::env::var(variable).ok();
+    if value.is_none() {
+        println!("skipped: {variable} is not set");
+    }
+    value
+}
+
+/// A store on the mirror with a cache of its own.
+fn mirrored() -> Option<(Store, TempDir)> {
+    let mirror = told("COFACTOR_MIRROR")?;
+    let cache = tempfile::tempdir().expect("there is room for a cache");
+    let mut store = Store::new(cache.path());
+    (store.mirror, store.offline) = (Some(mirror), true);
+    Some((store, cache))
 }
 
 #[test]
 fn the_real_sets_load_with_their_titles() {
-    let Some((store, _cache)) = store() else { return };
+    let Some((store, _cache)) = mirrored() else { return };
     let load = |name: &str| store.load(name, &mut |_| {}).unwrap();
     let film = |ratings: &Ratings, id: &str| {
         let item = ratings.catalog().items.index_of(id).unwrap();
@@ -47,12 +62,12 @@ fn the_real_sets_load_with_their_titles() {
 
 #[test]
 fn the_official_splits_are_the_published_files() {
-    let Some((store, _cache)) = store() else { return };
-    let Some(folder) = store.mirror.as_deref().filter(|mirror| !is_url(mirror)) else {
-        println!("skipped: the mirror is no folder, so the published files are not at hand");
+    let Some((store, _cache)) = mirrored() else { return };
+    let folder = store.mirror.clone().unwrap();
+    let Ok(archive) = File::open(Path::new(&folder).join("ml-100k.zip")) else {
+        println!("skipped: {folder} is no folder with ml-100k.zip");
         return;
     };
-    let archive = File::open(Path::new(folder).join("ml-100k.zip")).unwrap();
     let mut archive = zip::ZipArchive::new(archive).unwrap();
     let mut published = |file: String| {
         let mut text = String::new();
@@ -69,22 +84,17 @@ fn the_official_splits_are_the_published_files() {
     }
 }
 
-/// Takes the network and half a minute, so only on request.
+/// Takes the network and maybe pip, so only on request.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "only the person who runs the tests can allow pip to run")]
-fn pip_brings_the_published_ratings() {
-    if std::env::var("COFACTOR_TEST_PIP").is_err() {
-        println!("skipped: set COFACTOR_TEST_PIP=1 to let pip download a package");
-        return;
-    }
+fn the_network_brings_the_same_ratings_wherever_they_are() {
+    let Some(_) = told("COFACTOR_TEST_NETWORK") else { return };
     let cache = tempfile::tempdir().unwrap();
-    let package = Store { origins: Vec::new(), ..Store::new(cache.path()) };
-    let by_pip = package.load("ml-100k", &mut |event| println!("{}", told(&event))).unwrap();
-    assert_eq!((by_pip.users(), by_pip.items(), by_pip.len()), (943, 1_682, 100_000));
-    assert_eq!(package.official("ml-100k", "u1", &by_pip).unwrap().len(), 20_000);
-    if let Some((published, _cache)) = store() {
-        let published = published.load("ml-100k", &mut |_| {}).unwrap();
-        assert_eq!(by_pip.fingerprint(), published.fingerprint());
-        assert_eq!(by_pip.catalog(), published.catalog());
-    }
+    let store = Store::new(cache.path());
+    let fetched = store.load("ml-100k", &mut |event| println!("{event:?}")).unwrap();
+    assert_eq!((fetched.users(), fetched.items(), fetched.len()), (943, 1_682, 100_000));
+    assert_eq!(store.official("ml-100k", "u1", &fetched).unwrap().len(), 20_000);
+    let Some((mirrored, _cache)) = mirrored() else { return };
+    let published = mirrored.load("ml-100k", &mut |_| {}).unwrap();
+    assert_eq!(fetched.fingerprint(), published.fingerprint());
+    assert_eq!(fetched.catalog(), published.catalog());
 }
