@@ -4,6 +4,7 @@
 //! integers with gaps into floats), a rating may be a text that spells a number. Nulls are refused.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type};
@@ -34,7 +35,8 @@ pub(super) struct Parquet<'a> {
 
 impl<'a> Parquet<'a> {
     pub(super) fn open(place: &'a Path, file: File, options: &'a ReadOptions) -> Result<Self> {
-        let reader = SerializedFileReader::new(file).map_err(|error| damaged(&error).into_error(place))?;
+        let reader =
+            guarded(|| SerializedFileReader::new(file)).map_err(|error| damaged(&error).into_error(place))?;
         let schema = reader.metadata().file_metadata().schema_descr();
         let names: Vec<String> = schema.columns().iter().map(|column| column.path().string()).collect();
         let columns = Columns::by_name(place, &names, options)?;
@@ -58,11 +60,7 @@ impl<'a> Parquet<'a> {
     fn groups<S: Sink>(&self, sink: &mut S) -> Result<(), Problem> {
         let mut first_row = 1;
         for index in 0..self.reader.num_row_groups() {
-            let group = match self
-                .reader
-                .get_row_group(index)
-                .and_then(|group| Group::open(&*group, &self.columns))
-            {
+            let group = match guarded(|| Group::open(&*self.reader.get_row_group(index)?, &self.columns)) {
                 Ok(group) => group,
                 Err(error) => return sink.problem(damaged(&error).at(first_row)),
             };
@@ -85,6 +83,12 @@ fn damaged(error: &ParquetError) -> Problem {
     let reason = error.to_string();
     let reason = reason.strip_prefix("Parquet error: ").unwrap_or(&reason);
     Problem::new(ProblemKind::Damaged, format!("the Parquet file cannot be read ({reason})"), b"", hint)
+}
+
+/// The `parquet` crate panics on some damaged files, which is no reason to end the program. What was being read is dropped.
+fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(ParquetError::General("its pages are damaged".to_owned())))
 }
 
 fn check_type(place: &Path, column: &Column, descriptor: &ColumnDescriptor) -> Result<()> {
@@ -116,7 +120,12 @@ impl Group {
     fn open(group: &dyn RowGroupReader, columns: &Columns) -> Result<Self, ParquetError> {
         let open = |column: &Column| -> Result<Cells, ParquetError> {
             let index = column.position - 1;
-            let descriptor = group.metadata().column(index).column_descr_ptr();
+            let chunk = group.metadata().column(index);
+            let starts = chunk.dictionary_page_offset().unwrap_or(0).min(chunk.data_page_offset());
+            if starts < 0 || chunk.compressed_size() < 0 {
+                return Err(ParquetError::General("a column lies outside the file".to_owned()));
+            }
+            let descriptor = chunk.column_descr_ptr();
             Ok(Cells::new(group.get_column_reader(index)?, &descriptor))
         };
         Ok(Self {
@@ -137,7 +146,8 @@ impl Group {
     ) -> Result<Result<u64, Problem>, Problem> {
         let mut done = 0;
         while done < self.rows {
-            let batch = match self.fill(BATCH_ROWS.min((self.rows - done) as usize)) {
+            let wanted = BATCH_ROWS.min((self.rows - done) as usize);
+            let batch = match guarded(|| self.fill(wanted)) {
                 Ok(batch) => batch,
                 Err(error) => return Ok(Err(damaged(&error).at(first_row + done))),
             };
@@ -202,6 +212,16 @@ enum Values {
     Integers(Vec<i64>),
     Floats(Vec<f64>),
     Texts(Vec<ByteArray>),
+}
+
+impl Values {
+    fn len(&self) -> usize {
+        match self {
+            Self::Integers(values) => values.len(),
+            Self::Floats(values) => values.len(),
+            Self::Texts(values) => values.len(),
+        }
+    }
 }
 
 /// What an integer stands for, where the schema says more.
@@ -287,15 +307,16 @@ impl Cells {
         }
     }
 
-    /// Moves on by a row; the position of its value, or none if it is null.
+    /// Moves on by a row; the position of its value, or none if it is null (or missing in a damaged file).
     fn next(&mut self) -> Option<usize> {
         let row = self.next_row;
         self.next_row += 1;
         if self.whole > 0 && self.levels.get(row).is_none_or(|&level| level < self.whole) {
             return None;
         }
+        let position = self.next_value;
         self.next_value += 1;
-        Some(self.next_value - 1)
+        (position < self.values.len()).then_some(position)
     }
 
     fn id(&mut self, position: Option<usize>, side: &str) -> Result<RawId<'_>, Problem> {

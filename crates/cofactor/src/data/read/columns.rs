@@ -148,7 +148,8 @@ impl Columns {
         finder.distinct(Self { user, item, rating, time })
     }
 
-    /// By position, for a file without a header: user, item, rating and, if `timed` says so of a column, time.
+    /// By position, for a file without a header of at most four columns: user, item, rating and, if `timed` says so of a column,
+    /// time. The columns of a wider one must be asked for.
     pub(super) fn by_position(
         file: &Path,
         width: usize,
@@ -156,6 +157,10 @@ impl Columns {
         timed: impl Fn(usize) -> bool,
     ) -> Result<Self> {
         let finder = Finder { file, names: &[], width, named: false };
+        let asked = options.user.is_some() || options.item.is_some() || options.rating.is_some();
+        if width > USUAL_WIDTH && !asked {
+            return Err(finder.unknown_columns());
+        }
         let user = finder.asked_or_at(options.user.as_ref(), "user", "--user-column", 1)?;
         let item = finder.asked_or_at(options.item.as_ref(), "item", "--item-column", 2)?;
         let rating = match options.constant {
@@ -172,6 +177,9 @@ impl Columns {
         finder.distinct(Self { user, item, rating, time })
     }
 }
+
+/// User, item, rating, time: wider rows without a header may be anything.
+const USUAL_WIDTH: usize = 4;
 
 struct Finder<'a> {
     file: &'a Path,
@@ -244,7 +252,7 @@ impl Finder<'_> {
         index.map(|index| self.column(index + 1)).ok_or_else(|| {
             let hint = match asked {
                 ColumnRef::Name(_) if !self.named => {
-                    "give its position (1, 2, …), or --header yes if the first line names the columns"
+                    "give its position (1, 2, …), or --header if the first line names the columns"
                 }
                 ColumnRef::Position(_) if !self.named => "columns are counted from 1",
                 _ => "columns are counted from 1, or called as the header calls them",
@@ -252,6 +260,12 @@ impl Finder<'_> {
             let problem = format!("there is no column '{asked}', which {flag} asks for: {}", self.listing());
             file_error(self.file, problem, hint)
         })
+    }
+
+    #[cold]
+    fn unknown_columns(&self) -> Error {
+        let hint = "say by position which they are with --user-column, --item-column, --rating-column and --time-column, or --header if the first line names them";
+        file_error(self.file, format!("it is not clear which columns to read: {}", self.listing()), hint)
     }
 
     #[cold]

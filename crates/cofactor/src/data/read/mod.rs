@@ -1,7 +1,8 @@
 //! From a file to [`Ratings`]: CSV, TSV, `::` and their like, plain, in gzip or in a zip archive, and Parquet.
 //!
-//! Format, delimiter, header and columns are found in the file; [`ReadOptions`] overrules what was found. The file is
-//! streamed: reading keeps the builder's 16 bytes a rating and 1 MiB beside it.
+//! Format, delimiter, header and columns are found in the file; [`ReadOptions`] overrules what was found. Columns are found by the usual names in a
+//! header; without one they are user, item, rating and, if it looks like one, time. The file is streamed: reading keeps the builder's 16 bytes a
+//! rating, and 1 MiB of text (or some thousand rows of Parquet) beside it.
 //!
 //! **The contract.** A file is read whole and right, or refused with the file, the line, the offending text and the way out. Refused are: rows of
 //! another width, empty ids, ratings that are no finite number or lie outside the declared scale, times that are no
@@ -77,12 +78,12 @@ fn check(options: &ReadOptions) -> Result<()> {
     if let Some(scale) = options.scale
         && !(scale.min < scale.max && scale.min.is_finite() && scale.max.is_finite())
     {
-        let value = format!("{}:{}", scale.min, scale.max);
+        let value = format!("{}..{}", scale.min, scale.max);
         return Err(Error::parameter(
             "scale",
             value,
             "two finite numbers, the lowest and the highest rating",
-            "1:5, say",
+            "1..5, say",
         ));
     }
     match options.constant {

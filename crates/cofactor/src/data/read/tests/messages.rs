@@ -170,7 +170,7 @@ fn columns_that_are_not_there_are_refused() {
         (
             "a name without a header",
             with(&film, "1,2,3\n"),
-            "ratings.csv: there is no column 'film', which --item-column asks for: each row has 3 columns and no header names them\n  help: give its position (1, 2, …), or --header yes if the first line names the columns",
+            "ratings.csv: there is no column 'film', which --item-column asks for: each row has 3 columns and no header names them\n  help: give its position (1, 2, …), or --header if the first line names the columns",
         ),
         (
             "no such position",
@@ -203,6 +203,11 @@ fn columns_that_are_not_there_are_refused() {
             "ratings.csv: there is no column 2 with the item ids: each row has one column\n  help: if another character separates the columns, name it with --delimiter; or say which column it is with --item-column",
         ),
         (
+            "five columns",
+            message("1,F,1,10,48067\n2,M,56,16,70072\n"),
+            "ratings.csv: it is not clear which columns to read: each row has 5 columns and no header names them\n  help: say by position which they are with --user-column, --item-column, --rating-column and --time-column, or --header if the first line names them",
+        ),
+        (
             "unusual header",
             message("who,what,how\n1,2,3\n"),
             "ratings.csv: no column of the header has a usual name for the user ids\n  help: say which it is with --user-column (a name or a position); the columns are who, what, how",
@@ -228,7 +233,7 @@ fn options_that_make_no_sense_are_refused() {
         (
             "scale",
             with(&ReadOptions { scale, ..options() }, "1,2,3\n"),
-            "scale = 5:1: expected two finite numbers, the lowest and the highest rating\n  help: 1:5, say",
+            "scale = 5..1: expected two finite numbers, the lowest and the highest rating\n  help: 1..5, say",
         ),
         (
             "constant",
