@@ -25,9 +25,9 @@ pub fn measure(bench: &Bench) -> Result<Section> {
     let mut section = Section {
         title: "Peak memory of training",
         how: format!(
-            "The largest resident set of `cofactor train ml-1m --model mf --set factors=K -o FILE` as the system counted it at the \
-             child's end, less the bytes of its factors (rows padded, biases), over the {count} ratings. \"Fixed\" is the same \
-             command's peak on six ratings: program, threads, libraries; the claim does not subtract it."
+            "The largest resident set of `cofactor train ml-1m --model mf --set factors=K --output FILE` as the system counted it at \
+             the child's end, less the bytes of its factors (rows padded, biases), over the {count} ratings. \"Program\" is the \
+             same command's peak on six ratings: the program's own pages, libraries, thread stacks."
         ),
         ..Section::default()
     };
@@ -36,27 +36,25 @@ pub fn measure(bench: &Bench) -> Result<Section> {
         "peak, MB",
         "factors, MB",
         "bytes per rating over the factors",
-        "fixed, MB",
+        "program, MB",
         "bytes per rating over both",
     ]);
     for k in RANKS {
         let peak = train(bench, &cofactor, "ml-1m", k)?.peak as f64;
-        let fixed = train(bench, &cofactor, &tiny, k)?.peak as f64;
+        let program = train(bench, &cofactor, &tiny, k)?.peak as f64;
         let factors = (rows * (padded(k) + 1) * size_of::<f32>()) as f64;
-        let per_rating = (peak - factors) / count as f64;
-        section.verdicts.push(Verdict::at_most(
-            format!("peak memory of `train ml-1m` over the factors, k = {k}"),
-            per_rating,
-            WANTED,
-            |x| format!("{x:.1} bytes per rating"),
-        ));
+        let bytes = |x: f64| format!("{x:.1} bytes per rating");
+        let (strict, net) = ((peak - factors) / count as f64, (peak - factors - program) / count as f64);
+        let what = |over: &str| format!("peak memory of `train ml-1m` over {over}, k = {k}");
+        section.verdicts.push(Verdict::at_most(what("the factors"), strict, WANTED, bytes));
+        section.verdicts.push(Verdict::at_most(what("the factors and the program"), net, WANTED, bytes));
         table.row([
             k.to_string(),
             format!("{:.1}", peak / 1e6),
             format!("{:.1}", factors / 1e6),
-            format!("{per_rating:.1}"),
-            format!("{:.1}", fixed / 1e6),
-            format!("{:.1}", (peak - factors - fixed) / count as f64),
+            format!("{strict:.1}"),
+            format!("{:.1}", program / 1e6),
+            format!("{net:.1}"),
         ]);
     }
     section.tables.push(table);
