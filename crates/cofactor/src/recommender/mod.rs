@@ -256,7 +256,7 @@ impl Recommender {
     }
 
     /// The item that a person means: by raw id, whole title, title without the year, or a part of the title that fits only
-    /// one. Case, accents and punctuation do not matter, nor where an article stands.
+    /// one (in its year, if a year ends the text in parentheses). Case, accents and punctuation do not matter, nor where an article stands.
     ///
     /// # Errors
     /// [`Error::Ambiguous`] names the candidates, [`Error::UnknownId`] the nearest titles.

@@ -322,6 +322,7 @@ fn items_are_found_by_what_people_write() {
         ("Matrix, The", "2"),
         ("matrix", "2"),
         ("reloaded", "3"),
+        ("Reloaded (2003)", "3"),
         ("leon", "4"),
         ("Sabrina (1954)", "5"),
         ("sabrina 1995", "6"),
@@ -338,9 +339,10 @@ fn items_are_found_by_what_people_write() {
     );
     let unknown = recommender.find_item("star wras").unwrap_err().to_string();
     assert_eq!(unknown, "item 'star wras' is unknown\n  help: did you mean 'Star Wars (1977)' (id 1)?");
+    assert!(problem(recommender.find_item("Reloaded (1999)")).ends_with("is unknown"), "not in that year");
     let unknown = recommender.find_item("Gone with the Wind").unwrap_err().to_string();
     assert_eq!(unknown, "item 'Gone with the Wind' is unknown\n  help: 11 were trained on, from '1' to '11'");
-    for nothing in ["", "  ", "?!", "()"] {
+    for nothing in ["", "  ", "?!", "()", "(1977)"] {
         assert!(problem(recommender.find_item(nothing)).ends_with("is unknown"));
     }
 }

@@ -30,6 +30,10 @@ impl Folded {
     fn name(&self) -> &str {
         &self.full[..self.name]
     }
+
+    fn year(&self) -> &str {
+        &self.full[self.name..]
+    }
 }
 
 impl Titles {
@@ -46,7 +50,7 @@ impl Titles {
             return exact;
         }
         let wanted = Folded::of(text);
-        if wanted.full.trim().is_empty() {
+        if wanted.name().is_empty() {
             return Vec::new();
         }
         let whole = self.all(|_, title| title.full == wanted.full || title.name() == wanted.full);
@@ -59,8 +63,11 @@ impl Titles {
         if !without_article.is_empty() {
             return without_article;
         }
-        let searcher = memchr::memmem::Finder::new(&wanted.full);
-        self.all(|_, title| searcher.find(title.full.as_bytes()).is_some())
+        let part = memchr::memmem::Finder::new(wanted.name());
+        self.all(|_, title| match wanted.year() {
+            "" => part.find(title.full.as_bytes()).is_some(),
+            year => year == title.year() && part.find(title.name().as_bytes()).is_some(),
+        })
     }
 
     /// The few titles that differ from a text in a few letters, the nearest first, then the one with most ratings.
@@ -76,8 +83,9 @@ impl Titles {
         let distance = |index: usize| {
             let title = &self.0[index];
             let forms = [title.full.as_str(), title.name(), without_article(title.name())];
-            let close =
-                forms.into_iter().filter(|form| !form.is_empty() && form.len().abs_diff(len) <= 2 * allowed);
+            let close = forms
+                .into_iter()
+                .filter(|form| !form.is_empty() && form.chars().count().abs_diff(len) <= allowed);
             close.map(|form| edit_distance(&wanted.full, form)).min().filter(|&distance| distance <= allowed)
         };
         let mut near: Vec<_> = (0..self.0.len())
