@@ -113,7 +113,7 @@ fn say_fit(evaluation: &Evaluation, out: &mut Output) -> Result<(), Failure> {
 
 /// The metrics with their intervals.
 pub(crate) fn metrics_table(metrics: &Estimates) -> Table {
-    let mut table = Table::new(["metric", "value", "std. error", "95 % interval", "over", "what it is"]);
+    let mut table = Table::new(["metric", "value", "std. error", "95 % interval", "what it is"]);
     for metric in METRICS {
         let Some(estimate) = metrics.get(metric.name) else { continue };
         let interval = estimate.low.zip(estimate.high).map(|(low, high)| format!("{low:.4} to {high:.4}"));
@@ -122,7 +122,6 @@ pub(crate) fn metrics_table(metrics: &Estimates) -> Table {
             Cell::Figure(format!("{:.4}", estimate.mean)),
             Cell::Figure(estimate.stderr.map(|stderr| format!("{stderr:.4}")).unwrap_or_default()),
             Cell::Figure(interval.unwrap_or_default()),
-            Cell::Count(estimate.n),
             metric.title.into(),
         ]);
     }

@@ -19,7 +19,10 @@ Examples:
 
 The parts add up: mean + item + prior + what each rating adds. For a user whom the model was trained \
 on they add up to what the same ratings give somebody who is folded in, and that is shown beside the \
-prediction.")]
+prediction.
+
+`by taste` is the part of it that is owed to this item; the rest tells how generously the user rates, and \
+is the same for all items.")]
 #[command(group = clap::ArgGroup::new("whom").required(true).args(["user", "ratings"]))]
 pub(crate) struct Args {
     /// A model file
@@ -71,20 +74,23 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
 }
 
 fn parts_table(explanation: &Explanation<'_>, n: usize) -> Table {
-    let mut table = Table::new(["adds", "what", "rated"]);
+    let mut table = Table::new(["adds", "by taste", "what", "rated"]);
     let figure = |value: f32| Cell::Figure(format!("{value:+.3}"));
-    table.row([figure(explanation.mean), "the mean of all ratings".into(), "".into()]);
-    table.row([figure(explanation.item_bias), "how the item is rated by everybody".into(), "".into()]);
-    table.row([figure(explanation.prior), "a user of whom nothing is known".into(), "".into()]);
+    let mut plain = |adds: f32, what: &str| table.row([figure(adds), "".into(), what.into(), "".into()]);
+    plain(explanation.mean, "the mean of all ratings");
+    plain(explanation.item_bias, "how the item is rated by everybody");
+    plain(explanation.prior, "a user of whom nothing is known");
     let (shown, rest) = explanation.contributions.split_at(n.min(explanation.contributions.len()));
-    for contribution in shown {
-        let rated = Cell::Figure(contribution.rating.to_string());
-        table.row([figure(contribution.share), title_or_id(&contribution.item).into(), rated]);
+    for part in shown {
+        let rated = Cell::Figure(part.rating.to_string());
+        table.row([figure(part.share), figure(part.taste), title_or_id(&part.item).into(), rated]);
     }
     if !rest.is_empty() {
-        let sum = rest.iter().map(|contribution| contribution.share).sum();
-        table.row([figure(sum), format!("{} other ratings", rest.len()).into(), "".into()]);
+        let (share, taste) =
+            rest.iter().fold((0.0, 0.0), |sum, part| (sum.0 + part.share, sum.1 + part.taste));
+        let what = format!("{} other ratings", rest.len());
+        table.row([figure(share), figure(taste), what.into(), "".into()]);
     }
-    table.row([figure(explanation.explained_score), "in all".into(), "".into()]);
+    table.row([figure(explanation.explained_score), "".into(), "in all".into(), "".into()]);
     table
 }

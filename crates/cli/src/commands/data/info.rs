@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cofactor::data::datasets::{self, DataSet};
 use cofactor::data::ratings::Time;
-use cofactor::data::read::{self, Bar, Finding, Layout, Quantiles, ReadOptions, Survey, survey};
+use cofactor::data::read::{self, Bar, Finding, Layout, ProblemKind, Quantiles, ReadOptions, Survey, survey};
 use cofactor::report;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -41,7 +41,7 @@ fn file(path: &Path, options: &ReadOptions, context: &mut Context) -> Result<(),
 
 fn print(found: &Survey, out: &mut Output) -> Result<(), Failure> {
     line(out, "File", &found.file)?;
-    line(out, "Layout", &layout(&found.layout))?;
+    line(out, "Layout", &format::wrapped(&layout(&found.layout), 13))?;
     line(out, "Rows", &format::count(found.rows as usize))?;
     let scale = found.scale.map(|scale| {
         let step = scale.step.map(|step| format!(", in steps of {step}")).unwrap_or_default();
@@ -176,8 +176,7 @@ fn problems(out: &mut Output, findings: &[Finding]) -> Result<(), Failure> {
     }
     for finding in findings {
         let count = format::count(finding.count as usize);
-        let first = finding.first.first().map(|spot| spot.problem.as_str()).unwrap_or_default();
-        out.line(format_args!("\n{BAD}Problem:{BAD:#} {first}, {count} ×"))?;
+        out.line(format_args!("\n{BAD}Problem:{BAD:#} {}, {count} ×", name(finding.kind)))?;
         for spot in &finding.first {
             let place = spot.line.map_or_else(|| "the file".to_owned(), |line| format!("line {line}"));
             let found = if spot.found.is_empty() { String::new() } else { format!(": '{}'", spot.found) };
@@ -191,6 +190,12 @@ fn problems(out: &mut Output, findings: &[Finding]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// A kind of problem in words: `duplicate pair`.
+fn name(kind: ProblemKind) -> String {
+    let written = serde_json::to_value(kind).unwrap_or_default();
+    written.as_str().unwrap_or_default().replace('-', " ")
 }
 
 fn line(out: &mut Output, name: &str, text: &str) -> Result<(), Failure> {
