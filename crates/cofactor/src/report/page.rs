@@ -172,7 +172,7 @@ impl Report {
              <p class=\"note\">{}</p>",
             name(&self.model.name),
             facts(&config),
-            escape(&self.command),
+            command(&self.command),
             table(&["metric", "value", "95 % interval", "ratings", "users"], metrics),
             prose::indexed(self.notes()),
         )
@@ -208,7 +208,7 @@ impl Report {
 
     fn split_facts(&self) -> String {
         let split = &self.split;
-        let mut list = vec![("Split", format!("<code>{}</code>", escape(&split.spec)))];
+        let mut list = vec![("Kind", format!("<code>{}</code>", escape(&split.spec)))];
         if self.folds.is_empty() {
             list.push(("To learn from", count(split.train)));
             list.push(("To be tested", count(split.test)));
@@ -246,6 +246,12 @@ fn definition(name: &str, metric: &Metric) -> String {
         "<div><dt>{name}</dt><dd>{title}: <span class=\"formula\">{}</span></dd></div>",
         prose::formula(metric.formula)
     )
+}
+
+/// A command line that breaks between its words alone.
+fn command(line: &str) -> String {
+    let words: Vec<String> = line.split(' ').map(|word| format!("<span>{}</span>", escape(word))).collect();
+    words.join(" ")
 }
 
 /// A parameter's value as it is written after `--set key=`.

@@ -29,7 +29,7 @@ pub(crate) fn learning(epochs: &[Epoch], curve: Curve) -> String {
     }
     let title = learning_title(last, best, curve);
     let reading = match best {
-        Some(_) => format!("Each epoch is one pass over the training ratings. Grey: the error on the ratings that it learns from. Coloured: on the {part} ratings, with a dot where it is lowest."),
+        Some(_) => format!("Each epoch is one pass over the training ratings. Grey: the error on the ratings that it learns from. Coloured: on the {part} ratings, with a dot where it is lowest. Predictions are not clipped to the scale here."),
         None => "Each epoch is one pass over the training ratings. The line is the error on the ratings that it learns from; none were kept aside.".to_owned(),
     };
     let rows = shown.iter().map(|epoch| {
