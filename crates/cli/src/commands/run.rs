@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let recommender = Recommender::new(file)?;
     if let Some(example) = Example::of(&recommender, args, context.seed)? {
         example.print(&test, context)?;
-        report.example = Some(example.report());
+        report.example = Some(example.report(&test));
     }
     report.seconds.total = context.start.elapsed().as_secs_f64();
     let files = write(&args.out, &recommender, &report, context)?;
@@ -204,7 +204,7 @@ impl<'a> Example<'a> {
         test.row(user).iter().find(|rated| rated.item == item).map(|rated| rated.value)
     }
 
-    fn report(&self) -> report::Example {
+    fn report(&self, test: &Ratings) -> report::Example {
         let liked = self
             .liked
             .iter()
@@ -213,11 +213,13 @@ impl<'a> Example<'a> {
             let all: f32 = pick.reasons.iter().map(|reason| reason.taste).sum();
             let reason = |reason: &Contribution<'_>| report::Reason {
                 title: title_or_id(&reason.item),
+                rating: Some(reason.rating),
                 share: f64::from(reason.taste / all),
             };
             report::Pick {
                 title: title_or_id(&pick.item),
                 predicted: f64::from(self.scale.clip(pick.score)),
+                held_out: self.held_out(test, &pick.item),
                 reasons: pick.reasons.iter().take(REASONS).map(reason).collect(),
             }
         };

@@ -188,6 +188,9 @@ pub struct Pick {
     pub title: String,
     /// The rating that the model expects, on the scale.
     pub predicted: f64,
+    /// What the user in fact gave it, where the test part has that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<f32>,
     /// The ratings that speak most for it, the strongest first.
     #[serde(default)]
     pub reasons: Vec<Reason>,
@@ -198,6 +201,9 @@ pub struct Pick {
 pub struct Reason {
     /// The rated item's title, or its raw id.
     pub title: String,
+    /// What the user gave it: a low rating of one item can speak for another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rating: Option<f32>,
     /// What it adds to the prediction, as a part of all that speaks for the pick: 0 to 1.
     pub share: f64,
 }

@@ -6,7 +6,7 @@ use super::figures::{self, Grouped};
 use super::html::{count, duration, escape, facts, name, part, section, table};
 use super::plot::number;
 use super::words::{Unit, headline, in_order, interval, metric_name};
-use super::{Example, Pick, Report, map, prose};
+use super::{Example, Pick, Reason, Report, map, prose};
 use crate::eval::metric::Metric;
 
 const STYLE: &str = include_str!("page.css");
@@ -133,7 +133,10 @@ impl Report {
             })
         });
         let mean = ["mean ± deviation", "", ""].map(str::to_owned).into_iter().chain(over_folds).collect();
-        table(&heads, rows.chain([mean]))
+        format!(
+            "<div class=\"folds\"><h3>Each fold</h3>{}<p class=\"note\">The charts and the model are those of the last fold.</p></div>",
+            table(&heads, rows.chain([mean]))
+        )
     }
 
     fn items(&self) -> String {
@@ -282,27 +285,53 @@ fn example(example: &Example) -> String {
     let picks: String = example.picks.iter().map(pick).collect();
     format!(
         "<div class=\"example\"><div><h3>User {} gave</h3><p>The highest of their ratings.</p><ul>{liked}</ul></div>\
-         <div><h3>and would be shown</h3><p>What they have not rated, by the rating that the model expects.</p><ol>{picks}</ol></div></div>",
-        name(&example.user)
+         <div><h3>and would be shown</h3><p>{}</p><ol>{picks}</ol></div></div>",
+        name(&example.user),
+        picks_note(example)
     )
 }
 
+fn picks_note(example: &Example) -> &'static str {
+    let has_reasons = example.picks.iter().any(|pick| !pick.reasons.is_empty());
+    let has_truth = example.picks.iter().any(|pick| pick.held_out.is_some());
+    match (has_reasons, has_truth) {
+        (true, true) => {
+            "What the model has not seen them rate, by the rating it expects; where the test part knows, what they in \
+             fact gave. In brackets, how much of what speaks for a pick is due to one rating."
+        }
+        (true, false) => {
+            "What they have not rated, by the rating that the model expects. In brackets, how much of what speaks for a \
+             pick is due to one rating."
+        }
+        (false, true) => {
+            "What the model has not seen them rate, by the rating it expects; where the test part knows, what they in \
+             fact gave."
+        }
+        (false, false) => "What they have not rated, by the rating that the model expects.",
+    }
+}
+
 fn pick(pick: &Pick) -> String {
-    let reasons: Vec<String> = pick
-        .reasons
-        .iter()
-        .map(|reason| format!("{} <span class=\"share\">{}</span>", name(&reason.title), part(reason.share)))
-        .collect();
+    let reasons: Vec<String> = pick.reasons.iter().map(reason).collect();
     let because = if reasons.is_empty() {
         String::new()
     } else {
-        format!("<span class=\"because\">because of {}</span>", reasons.join(", "))
+        format!("<span class=\"because\">because of {}</span>", reasons.join("; "))
     };
+    let held_out = pick.held_out.map(|rating| format!("<small>in fact {rating}</small>")).unwrap_or_default();
     format!(
-        "<li><span class=\"title\">{}{because}</span><b>{}</b></li>",
+        "<li><span class=\"title\">{}{because}</span><b>{}{held_out}</b></li>",
         name(&pick.title),
         number(pick.predicted, 2)
     )
+}
+
+fn reason(reason: &Reason) -> String {
+    let (title, share) = (name(&reason.title), part(reason.share));
+    match reason.rating {
+        Some(rating) => format!("{title}, <span class=\"share\">rated {rating} ({share})</span>"),
+        None => format!("{title} <span class=\"share\">({share})</span>"),
+    }
 }
 
 /// Model, objective and update, and the rest of the documentation behind a fold.

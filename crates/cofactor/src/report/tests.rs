@@ -44,7 +44,7 @@ pub(super) fn sample() -> Report {
             "shares": [{"value": 1.0, "ratings": 0.4, "predictions": 0.2}, {"value": 2.0, "ratings": 0.6, "predictions": 0.8}],
             "item_map": {"variance": [0.3, 0.2], "items": items}},
         "example": {"user": NASTY, "liked": [{"title": NASTY, "rating": 5.0}],
-            "picks": [{"title": NASTY, "predicted": 4.6, "reasons": [{"title": NASTY, "share": 0.4}]}]},
+            "picks": [{"title": NASTY, "predicted": 4.6, "held_out": 3.5, "reasons": [{"title": NASTY, "rating": 1.0, "share": 0.4}]}]},
     });
     serde_json::from_value(report).unwrap()
 }
@@ -140,4 +140,38 @@ fn a_bare_report_is_still_a_page() {
     assert!(!html.contains("<figure") && html.contains("mean ± deviation"));
     report.metrics.clear();
     assert!(report.html().contains("<h1>mf on"));
+}
+
+/// Where each number of a JSON value stands.
+fn numbers(value: &Value, path: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Number(_) => found.push(path.to_owned()),
+        Value::Array(entries) => {
+            entries.iter().enumerate().for_each(|(i, entry)| numbers(entry, &format!("{path}/{i}"), found));
+        }
+        Value::Object(entries) => {
+            entries.iter().for_each(|(key, entry)| numbers(entry, &format!("{path}/{key}"), found));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn no_number_makes_the_page_panic() {
+    let mut report = serde_json::to_value(sample()).unwrap();
+    report["diagnostics"]["item_map"]["items"].as_array_mut().unwrap().truncate(5);
+    let mut paths = Vec::new();
+    numbers(&report, "", &mut paths);
+    assert!(paths.len() > 150);
+    let extremes = [json!(0), json!(u64::MAX), json!(-1e308), json!(1e308), json!(1e-308)];
+    let mut pages = 0;
+    for (path, extreme) in paths.iter().flat_map(|path| extremes.iter().map(move |extreme| (path, extreme))) {
+        let mut changed = report.clone();
+        *changed.pointer_mut(path).unwrap() = extreme.clone();
+        if let Ok(changed) = serde_json::from_value::<Report>(changed) {
+            assert!(changed.html().ends_with("</html>\n"));
+            pages += 1;
+        }
+    }
+    assert!(pages > 500, "{pages}");
 }

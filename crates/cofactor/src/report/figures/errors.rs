@@ -12,12 +12,12 @@ use crate::report::words::Unit;
 /// How often errors of each size occur, with the normal distribution; empty without errors.
 pub(crate) fn errors(histogram: &ErrorHistogram, unit: Unit) -> String {
     let ErrorHistogram { edges, counts, mean, deviation, .. } = histogram;
-    let n: usize = counts.iter().sum();
+    let n: f64 = counts.iter().map(|&bin| bin as f64).sum();
     let (Some(&low), Some(&high)) = (edges.first(), edges.last()) else { return String::new() };
-    if n == 0 || edges.len() != counts.len() + 1 {
+    if n == 0.0 || edges.len() != counts.len() + 1 {
         return String::new();
     }
-    let share = |bin: usize| bin as f64 / n as f64;
+    let share = |bin: usize| bin as f64 / n;
     let width = (high - low) / counts.len() as f64;
     let normal = |x: f64| 100.0 * width * density(x, *mean, *deviation);
     let top = counts.iter().map(|&bin| 100.0 * share(bin)).fold(normal(*mean), f64::max);
@@ -62,12 +62,12 @@ fn within(histogram: &ErrorHistogram, unit: Unit) -> f64 {
     if unit.small == 1.0 && histogram.within_one > 0.0 {
         return histogram.within_one;
     }
-    let n: usize = histogram.counts.iter().sum();
+    let n: f64 = histogram.counts.iter().map(|&bin| bin as f64).sum();
     let inside = |(pair, &bin): (&[f64], &usize)| {
         let overlap = (pair[1].min(unit.small) - pair[0].max(-unit.small)).max(0.0);
         bin as f64 * overlap / (pair[1] - pair[0])
     };
-    histogram.edges.windows(2).zip(&histogram.counts).map(inside).sum::<f64>() / n.max(1) as f64
+    histogram.edges.windows(2).zip(&histogram.counts).map(inside).sum::<f64>() / n.max(1.0)
 }
 
 /// The error by the true rating; empty for fewer than two ratings.
@@ -115,12 +115,11 @@ pub(crate) fn by_rating(errors: &[RatingError], unit: Unit) -> String {
 
 /// What users said where the model predicted much the same; empty for fewer than two bins.
 pub(crate) fn calibration(bins: &[Calibration], data: &Data, unit: Unit) -> String {
-    let n: usize = bins.iter().map(|bin| bin.n).sum();
-    if bins.len() < 2 || n == 0 {
+    let n: f64 = bins.iter().map(|bin| bin.n as f64).sum();
+    if bins.len() < 2 || n == 0.0 {
         return String::new();
     }
-    let gap =
-        bins.iter().map(|bin| bin.n as f64 * (bin.observed - bin.predicted).abs()).sum::<f64>() / n as f64;
+    let gap = bins.iter().map(|bin| bin.n as f64 * (bin.observed - bin.predicted).abs()).sum::<f64>() / n;
     let [min, max] = data.scale.map(f64::from);
     let mut plot = Plot::new(Axis::linear(min, max, 5), Axis::linear(min, max, 5));
     plot.segment("guide", (min, min), (max, max));

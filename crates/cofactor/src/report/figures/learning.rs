@@ -13,7 +13,7 @@ pub(crate) fn learning(epochs: &[Epoch], curve: Curve) -> String {
     let all = epochs.iter().flat_map(|epoch| [Some(epoch.train_rmse), epoch.valid_rmse]).flatten();
     let (low, high) = all.fold((f64::MAX, f64::MIN), |(low, high), rmse| (low.min(rmse), high.max(rmse)));
     let x = Axis::linear(first.epoch as f64, last.epoch as f64, 6);
-    let mut plot = Plot::new(x, Axis::rounded(low, high, 5));
+    let mut plot = Plot::new(x, Axis::rounded(low - 0.06 * (high - low), high, 5));
     plot.line("curve quiet", epochs.iter().map(|epoch| (epoch.epoch as f64, epoch.train_rmse)));
     plot.line("curve", epochs.iter().filter_map(aside));
     let best = epochs.iter().filter_map(aside).min_by(|a, b| a.1.total_cmp(&b.1));
@@ -22,12 +22,12 @@ pub(crate) fn learning(epochs: &[Epoch], curve: Curve) -> String {
     }
     label_ends(&mut plot, last, part);
     let shown: Vec<&Epoch> = thinned(epochs).collect();
-    let half = 0.5 * (last.epoch - first.epoch) as f64 / (shown.len().max(2) - 1) as f64;
+    let half = 0.5 * (last.epoch as f64 - first.epoch as f64) / (shown.len().max(2) - 1) as f64;
     for epoch in &shown {
         let middle = epoch.epoch as f64;
         plot.target((middle - half, middle + half), &epoch_tip(epoch, part));
     }
-    let title = learning_title(last, best, curve);
+    let title = statement(epochs, best, curve);
     let reading = match best {
         Some(_) => format!("Each epoch is one pass over the training ratings. Grey: the error on the ratings that it learns from. Coloured: on the {part} ratings, with a dot where it is lowest. Predictions are not clipped to the scale here."),
         None => "Each epoch is one pass over the training ratings. The line is the error on the ratings that it learns from; none were kept aside.".to_owned(),
@@ -55,15 +55,20 @@ fn label_ends(plot: &mut Plot, last: &Epoch, part: &str) {
     }
 }
 
-fn learning_title(last: &Epoch, best: Option<(f64, f64)>, curve: Curve) -> String {
+/// Where the error on the other part is lowest, if there is one, and whether it would fall further.
+fn statement(epochs: &[Epoch], best: Option<(f64, f64)>, curve: Curve) -> String {
+    let last = &epochs[epochs.len() - 1];
+    let Some((epoch, rmse)) = best else {
+        return format!("The training error ends at {}", number(last.train_rmse, 3));
+    };
     let ratings = if curve == Curve::Test { "test ratings" } else { "ratings kept aside" };
-    match best {
-        Some((epoch, rmse)) if (epoch as usize) < last.epoch => {
-            format!("On {ratings}, the error is lowest after epoch {epoch}: {}", number(rmse, 3))
-        }
-        Some((_, rmse)) => format!("On {ratings}, the error still falls at the end: {}", number(rmse, 3)),
-        None => format!("The training error ends at {}", number(last.train_rmse, 3)),
+    if (epoch as usize) < last.epoch {
+        return format!("On {ratings}, the error is lowest after epoch {epoch}: {}", number(rmse, 3));
     }
+    // The last tenth of the epochs tells whether more of them would help.
+    let before = epochs[epochs.len() - 1 - epochs.len().div_ceil(10)].valid_rmse.unwrap_or(rmse);
+    let verb = if before - rmse > 0.001 * rmse { "still falls at the end" } else { "has settled" };
+    format!("On {ratings}, the error {verb}: {}", number(rmse, 3))
 }
 
 /// At most about a hundred epochs, the last among them.
@@ -91,6 +96,9 @@ mod tests {
         let validation = Curve::Validation { share: 0.1 };
         let html = learning(&epochs, validation);
         assert!(html.contains("lowest after epoch 2: 0.950"), "{html}");
+        assert!(learning(&epochs[..2], validation).contains("still falls at the end: 0.950"));
+        let flat = [epoch(1, 1.2, Some(0.9501)), epoch(2, 0.9, Some(0.95))];
+        assert!(learning(&flat, validation).contains("has settled: 0.950"));
         assert!(learning(&epochs[..1], validation).is_empty());
         let without = [epoch(1, 1.2, None), epoch(2, 0.9, None)];
         assert!(learning(&without, Curve::Nothing).contains("The training error ends at 0.900"));

@@ -65,23 +65,19 @@ pub(crate) fn values(data: &Data, shares: &[RatingShare], unit: Unit) -> String 
 
 /// The histogram of the data, gathered where it has many values.
 fn of_data(data: &Data) -> Vec<RatingShare> {
-    let all = data.histogram.iter().map(|bin| bin.count).sum::<usize>().max(1) as f64;
-    let share = |value: f64, count: usize| RatingShare {
-        value,
-        training: 0.0,
-        ratings: count as f64 / all,
-        predictions: 0.0,
-    };
+    let all = data.histogram.iter().map(|bin| bin.count as f64).sum::<f64>().max(1.0);
+    let share =
+        |value: f64, count: f64| RatingShare { value, training: 0.0, ratings: count / all, predictions: 0.0 };
     if data.histogram.len() <= MOST_VALUES {
-        return data.histogram.iter().map(|bin| share(f64::from(bin.value), bin.count)).collect();
+        return data.histogram.iter().map(|bin| share(f64::from(bin.value), bin.count as f64)).collect();
     }
     let [min, max] = data.scale.map(f64::from);
     let width = (max - min) / MOST_VALUES as f64;
-    let mut counts = [0; MOST_VALUES];
+    let mut counts = [0.0; MOST_VALUES];
     for bin in &data.histogram {
         // A negative float becomes zero, one that is no number too.
         let position = ((f64::from(bin.value) - min) / width) as usize;
-        counts[position.min(MOST_VALUES - 1)] += bin.count;
+        counts[position.min(MOST_VALUES - 1)] += bin.count as f64;
     }
     counts.iter().enumerate().map(|(i, &count)| share(min + (i as f64 + 0.5) * width, count)).collect()
 }
