@@ -150,7 +150,8 @@ fn scan<S: Sink>(path: &Path, options: &ReadOptions, sink: &mut S) -> Result<()>
             parquet.rows(sink)
         }
         #[cfg(not(feature = "parquet"))]
-        Content::Parquet(_) => {
+        Content::Parquet(file) => {
+            drop(file);
             let hint = "build it with the feature `parquet`, or write the table as CSV";
             Err(problem::file_error(&source.place, "this build reads no Parquet files", hint))
         }

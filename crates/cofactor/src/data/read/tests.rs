@@ -99,6 +99,32 @@ fn every_usual_way_to_write_a_table_is_understood() {
 }
 
 #[test]
+fn rows_that_lie_across_chunks_are_whole() {
+    let (mut text, mut builder, mut lines) = (Vec::new(), RatingsBuilder::new(false), 0);
+    for n in 0..60_000_u32 {
+        let (user, item, value) = (format!("{n} \"quoted\"\r\nuser"), (n * 31 % 1009).to_string(), n % 5);
+        if n % 3 == 0 {
+            write!(text, "\"{}\", {item},{value}\r\n", user.replace('"', "\"\"")).unwrap();
+            builder.push(&user, &item, value as f32, None);
+            lines += 2;
+        } else {
+            writeln!(text, "{n},{item},{value}").unwrap();
+            builder.push(&n.to_string(), &item, value as f32, None);
+            lines += 1;
+        }
+    }
+    assert!(text.len() > 1 << 20, "several chunks");
+    let truth = builder.finish("", None, Duplicates::Error, |_, _| Default::default()).unwrap();
+    let options = ReadOptions { header: Some(false), ..ReadOptions::default() };
+    for bytes in [text.clone(), gzip(&text)] {
+        assert!(read_bytes("r", &bytes, &options).unwrap().fingerprint() == truth.fingerprint());
+    }
+    text.extend_from_slice(b"1,2,bad\n");
+    let expected = format!("r:{}: the rating is not a number: 'bad'", lines + 1);
+    assert!(message_with("r", text, &options).starts_with(&expected));
+}
+
+#[test]
 fn options_overrule_what_is_found() {
     let clicks = "visitor,page,article\n1,7,10\n1,8,20\n";
     let options = ReadOptions { constant: Some(1.0), ..ReadOptions::default() };

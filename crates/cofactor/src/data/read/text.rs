@@ -1,7 +1,7 @@
 //! Reads a text in chunks of at most 1 MiB, row by row.
 //!
 //! Most rows are plain: digits, points and delimiters. [`Plain`] takes those in one pass over their bytes. Every other row (text ids, quotes,
-//! blanks, dates, mistakes) goes the general way through [`Splitter`], which gives the same for a plain row.
+//! blanks, dates, mistakes) goes the general way through [`super::record::Splitter`], which gives the same for a plain row.
 
 use std::io::{self, Read};
 use std::path::Path;
