@@ -135,7 +135,7 @@ pub(crate) fn picks_table(picks: &[Pick<'_>], why: bool) -> Table {
             let reasons: Vec<String> = pick
                 .reasons
                 .iter()
-                .map(|reason| format!("{} ({:+.2})", title_or_id(&reason.item), reason.taste))
+                .map(|reason| format!("{} ({:+.3})", title_or_id(&reason.item), reason.taste))
                 .collect();
             cells.push(reasons.join(", ").into());
         }
