@@ -329,8 +329,8 @@ fn pick(pick: &Pick) -> String {
 fn reason(reason: &Reason) -> String {
     let (title, share) = (name(&reason.title), part(reason.share));
     match reason.rating {
-        Some(rating) => format!("{title}, <span class=\"share\">rated {rating} ({share})</span>"),
-        None => format!("{title} <span class=\"share\">({share})</span>"),
+        Some(rating) => format!("{title}, rated {rating} ({share})"),
+        None => format!("{title} ({share})"),
     }
 }
 
