@@ -64,6 +64,7 @@ impl Verdict {
             reach if self.target == "yes" => String::from(if reach >= 1.0 { "" } else { "missed" }),
             reach if reach >= 2.0 => format!("{reach:.1} × the target"),
             reach if reach >= 1.0 => format!("{:.1} % to spare", 100.0 * (reach - 1.0)),
+            reach if self.target.starts_with('≤') => format!("{:.1} % over", 100.0 * (1.0 / reach - 1.0)),
             reach => format!("{:.1} % short", 100.0 * (1.0 - reach)),
         }
     }
