@@ -1,4 +1,4 @@
-//! From a file or a name to [`Ratings`], and from those to a training and a test part.
+//! From a file or a name to [`ratings::Ratings`], and from those to a training and a test part.
 
 pub mod attributes;
 pub mod datasets;

@@ -115,7 +115,7 @@ fn scatter(rows: &[Vec<f64>], k: usize) -> Vec<Vec<f64>> {
     sum
 }
 
-/// The largest eigenvalues of a symmetric positive semidefinite matrix, falling, with their vectors: at most as many as [`BLOCK`].
+/// The largest eigenvalues of a symmetric positive semidefinite matrix, falling, with their vectors: at most as many as `BLOCK`.
 ///
 /// Orthogonal iteration on a block, then Rayleigh and Ritz within it: the first two converge by the ratio of the first eigenvalue
 /// outside the block to the second.
