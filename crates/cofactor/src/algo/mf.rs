@@ -31,7 +31,7 @@
 //! ## Unknown users and items
 //! Biased: vector and bias are zero, so an unknown user gets μ + b_i. Plain: the mean of all learned vectors of that side.
 //! A user who comes with a few ratings is folded in: p̃ maximises the posterior with Q fixed, under a normal prior
-//! with the mean and variances of the learned vectors.
+//! with the covariance of the learned users.
 //!
 //! ## Defaults and their source
 //! The start: plain, every entry √(μ/k) plus normal noise, so that r̂ begins near the mean rating; biased, normal noise alone.
@@ -55,7 +55,7 @@ use crate::data::ids::User;
 use crate::data::ratings::{Ratings, Row, Time};
 use crate::error::{Error, Result};
 use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
-use crate::fit::factors::{Factors, Matrix, Prior};
+use crate::fit::factors::{Factors, Matrix, Prior, mean_of_rows};
 use crate::fit::model::{Folded, Model, Query, Tensors};
 use crate::fit::rng::Purpose;
 use crate::fit::run::Run;
@@ -208,6 +208,7 @@ impl Algorithm for Mf {
                 break;
             }
         }
+        drop(grid);
         self.finish(train, run, &mut model.0)?;
         Ok(model)
     }
@@ -243,7 +244,7 @@ impl Mf {
             items: rows(&train.item_counts(), Purpose::ItemFactors),
             user_bias: vec![0.0; m],
             item_bias: vec![0.0; n],
-            prior: Prior { mean: vec![0.0; k + 1], precision: vec![0.0; k + 1] },
+            prior: Prior { mean: vec![0.0; k + 1], precision: Vec::new() },
             unseen_item: vec![0.0; k + 1],
         }
     }
@@ -281,43 +282,17 @@ impl Mf {
             return Err(Error::Diverged { epoch: run.epochs().len(), what, hint });
         }
         let user_counts: Vec<usize> = train.user_counts().collect();
-        let users = Moments::of(&factors.users, &factors.user_bias, &user_counts);
-        let items = Moments::of(&factors.items, &factors.item_bias, &train.item_counts());
-        factors.prior.precision = users.variance.iter().map(|&v| (noise / v.max(1e-9)) as f32).collect();
-        // With biases, rows without a rating have stayed at zero, which is what they should be.
-        if !self.biases {
-            factors.prior.precision[self.factors] = 0.0;
-            factors.prior.mean.clone_from(&users.mean);
-            factors.unseen_item.clone_from(&items.mean);
-            fill_unseen(&mut factors.users, &user_counts, &users.mean[..self.factors]);
-            fill_unseen(&mut factors.items, &train.item_counts(), &items.mean[..self.factors]);
+        factors.prior = Prior::of(&factors.users, &factors.user_bias, &user_counts, noise, self.biases);
+        if self.biases {
+            // Rows without a rating have stayed at zero, which is what an unknown user is.
+            factors.prior.mean.fill(0.0);
+        } else {
+            let item_counts = train.item_counts();
+            factors.unseen_item = mean_of_rows(&factors.items, &factors.item_bias, &item_counts);
+            fill_unseen(&mut factors.users, &user_counts, &factors.prior.mean[..self.factors]);
+            fill_unseen(&mut factors.items, &item_counts, &factors.unseen_item[..self.factors]);
         }
         Ok(())
-    }
-}
-
-/// Mean and variance of each coordinate over the rows that have ratings; k entries and the bias last.
-struct Moments {
-    mean: Vec<f32>,
-    variance: Vec<f64>,
-}
-
-impl Moments {
-    fn of(matrix: &Matrix, bias: &[f32], counts: &[usize]) -> Self {
-        let k = matrix.columns();
-        let (mut sum, mut squares, mut rows) = (vec![0.0; k + 1], vec![0.0; k + 1], 0.0);
-        for (row, _) in counts.iter().enumerate().filter(|&(_, &count)| count > 0) {
-            let entries = matrix.entries(row).iter().chain([&bias[row]]);
-            for ((sum, square), &entry) in sum.iter_mut().zip(&mut squares).zip(entries) {
-                *sum += f64::from(entry);
-                *square += f64::from(entry).powi(2);
-            }
-            rows += 1.0;
-        }
-        let rows = f64::max(rows, 1.0);
-        let mean: Vec<f64> = sum.iter().map(|sum| sum / rows).collect();
-        let variance = squares.iter().zip(&mean).map(|(square, mean)| square / rows - mean * mean).collect();
-        Self { mean: mean.into_iter().map(|mean| mean as f32).collect(), variance }
     }
 }
 

@@ -118,13 +118,79 @@ pub struct Factors {
     pub unseen_item: Vec<f32>,
 }
 
-/// A normal prior of a user's vector and bias, independent by coordinate, in units of the noise variance.
+/// A normal prior of a user's vector and bias, in units of the noise variance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prior {
     /// k entries and the bias last.
     pub mean: Vec<f32>,
-    /// σ²/variance: the λ of each coordinate; k entries and the bias last. Zero: the coordinate does not exist and stays at its mean.
+    /// σ²Σ⁻¹, (k + 1)×(k + 1), row-major and symmetric. A coordinate with zero on the diagonal does not exist and stays at its mean.
     pub precision: Vec<f32>,
+}
+
+impl Prior {
+    /// The prior that the learned users suggest: mean and covariance Σ over those with ratings, and the noise variance σ². `biased` says
+    /// whether the bias is a coordinate. Cost: O(mk² + k³), with at most [`Self::SAMPLE`] users in place of m.
+    pub fn of(users: &Matrix, bias: &[f32], counts: &[usize], noise: f64, biased: bool) -> Self {
+        let d = users.columns() + 1;
+        let exists = if biased { d } else { d - 1 };
+        let mean = mean_of_rows(users, bias, counts);
+        let rated: Vec<usize> = (0..counts.len()).filter(|&user| counts[user] > 0).collect();
+        let sample: Vec<usize> =
+            rated.iter().copied().step_by(rated.len().div_ceil(Self::SAMPLE).max(1)).collect();
+        let mut covariance = vec![0.0; d * d];
+        for &user in &sample {
+            let entries = users.entries(user).iter().chain([&bias[user]]);
+            let deviation: Vec<f64> =
+                entries.zip(&mean).map(|(&entry, &mean)| f64::from(entry) - f64::from(mean)).collect();
+            for row in 0..exists {
+                let sums = &mut covariance[row * d..row * d + exists];
+                sums.iter_mut().zip(&deviation).for_each(|(sum, other)| *sum += deviation[row] * other);
+            }
+        }
+        let sampled = sample.len().max(1) as f64;
+        for entry in &mut covariance {
+            *entry /= sampled;
+        }
+        // Directions in which nobody differs get a thousandth of the mean variance, so that the inverse exists.
+        let trace: f64 = (0..exists).map(|f| covariance[f * d + f]).sum();
+        let floor = 1e-3 * trace / exists.max(1) as f64 + 1e-9;
+        for f in 0..d {
+            covariance[f * d + f] = if f < exists { covariance[f * d + f] + floor } else { 1.0 };
+        }
+        let mut precision = inverse(covariance, d);
+        for f in exists..d {
+            precision[f * d + f] = 0.0;
+        }
+        Self { mean, precision: precision.into_iter().map(|entry| (noise * entry) as f32).collect() }
+    }
+
+    /// As many users say as much of a covariance as a million do.
+    const SAMPLE: usize = 4096;
+
+    fn exists(&self, coordinate: usize) -> bool {
+        self.precision[coordinate * self.mean.len() + coordinate] > 0.0
+    }
+
+    /// The precision in f64, with ones on the diagonal for coordinates that do not exist, so that it can be factored.
+    fn normal_matrix(&self) -> Vec<f64> {
+        let d = self.mean.len();
+        let mut normal: Vec<f64> = self.precision.iter().map(|&entry| f64::from(entry)).collect();
+        for f in (0..d).filter(|&f| !self.exists(f)) {
+            normal[f * d..(f + 1) * d].fill(0.0);
+            for row in 0..d {
+                normal[row * d + f] = 0.0;
+            }
+            normal[f * d + f] = 1.0;
+        }
+        normal
+    }
+
+    /// Whether this is a prior at all: the precision is positive definite.
+    fn is_proper(&self) -> bool {
+        let mut normal = self.normal_matrix();
+        cholesky(&mut normal, self.mean.len());
+        (0..self.mean.len()).all(|f| normal[f * self.mean.len() + f] > 0.0)
+    }
 }
 
 impl Factors {
@@ -180,19 +246,16 @@ impl Factors {
 
     /// A new user from a few ratings: the maximum of the posterior with Q fixed.
     ///
-    /// With q̃ = (q, 1), prior mean π and precision Λ = diag(λ): p̃ = π + (Σ q̃q̃ᵀ + Λ)⁻¹ Σ (r − μ − b_i − q̃ᵀπ) q̃, so each
+    /// With q̃ = (q, 1), prior mean π and precision Λ = σ²Σ⁻¹: p̃ = π + (Σ q̃q̃ᵀ + Λ)⁻¹ Σ (r − μ − b_i − q̃ᵀπ) q̃, so each
     /// rating's share in p̃ is its own term of the last sum. Cost: O(|S|k² + k³).
     pub fn fold_in(&self, history: Row<'_>) -> Folded {
         let k = self.k();
-        let exists: Vec<bool> = self.prior.precision.iter().map(|&precision| precision > 0.0).collect();
+        let exists: Vec<bool> = (0..=k).map(|f| self.prior.exists(f)).collect();
         let extended = |item: Item| -> Vec<f64> {
             let q = self.items.entries(item.index()).iter().copied().chain([1.0]);
             q.zip(&exists).map(|(entry, &exists)| if exists { f64::from(entry) } else { 0.0 }).collect()
         };
-        let mut normal = vec![0.0; (k + 1) * (k + 1)];
-        for (f, (&precision, &exists)) in self.prior.precision.iter().zip(&exists).enumerate() {
-            normal[f * (k + 1) + f] = if exists { f64::from(precision) } else { 1.0 };
-        }
+        let mut normal = self.prior.normal_matrix();
         for &item in history.items {
             let q = extended(item);
             for (row, &a) in q.iter().enumerate() {
@@ -232,7 +295,7 @@ impl Factors {
         tensors.insert("user_bias", &[self.users.rows()], self.user_bias.clone());
         tensors.insert("item_bias", &[self.items.rows()], self.item_bias.clone());
         tensors.insert("prior_mean", &[k + 1], self.prior.mean.clone());
-        tensors.insert("prior_precision", &[k + 1], self.prior.precision.clone());
+        tensors.insert("prior_precision", &[k + 1, k + 1], self.prior.precision.clone());
         tensors.insert("unseen_item", &[k + 1], self.unseen_item.clone());
         tensors
     }
@@ -254,10 +317,15 @@ impl Factors {
         }
         let prior = Prior {
             mean: tensors.take_vector("prior_mean", k + 1)?,
-            precision: tensors.take_vector("prior_precision", k + 1)?,
+            precision: tensors.take("prior_precision").and_then(|(shape, data)| match shape {
+                [rows, columns] if rows == k + 1 && columns == k + 1 => Ok(data),
+                _ => {
+                    Err(Error::unsupported(format!("tensor 'prior_precision' is {shape:?}, not square"), ""))
+                }
+            })?,
         };
-        if prior.precision.iter().any(|&precision| precision < 0.0) {
-            return Err(Error::unsupported("tensor 'prior_precision' holds a negative entry", ""));
+        if !prior.is_proper() {
+            return Err(Error::unsupported("tensor 'prior_precision' is not positive definite", ""));
         }
         Ok(Self {
             isa: Isa::detect(),
@@ -270,6 +338,29 @@ impl Factors {
             unseen_item: tensors.take_vector("unseen_item", k + 1)?,
         })
     }
+}
+
+/// The mean vector of the rows that have ratings; k entries and the mean bias last.
+pub fn mean_of_rows(matrix: &Matrix, bias: &[f32], counts: &[usize]) -> Vec<f32> {
+    let mut sums = vec![0.0; matrix.columns() + 1];
+    let mut rows = 0.0;
+    for (row, _) in counts.iter().enumerate().filter(|&(_, &count)| count > 0) {
+        let entries = matrix.entries(row).iter().chain([&bias[row]]);
+        sums.iter_mut().zip(entries).for_each(|(sum, &entry)| *sum += f64::from(entry));
+        rows += 1.0;
+    }
+    sums.into_iter().map(|sum| (sum / f64::max(rows, 1.0)) as f32).collect()
+}
+
+/// The inverse of a symmetric positive definite matrix, by its Cholesky factor. Size d×d, cost 4d³/3.
+fn inverse(mut a: Vec<f64>, d: usize) -> Vec<f64> {
+    cholesky(&mut a, d);
+    let mut inverse = vec![0.0; d * d];
+    for (column, unit) in inverse.chunks_exact_mut(d.max(1)).enumerate() {
+        unit[column] = 1.0;
+        cholesky_solve(&a, unit);
+    }
+    inverse
 }
 
 /// Factors a symmetric positive definite matrix in place, lower triangle: A = LLᵀ. Size d×d, cost d³/3.

@@ -56,7 +56,10 @@ fn planted() -> Recommender {
         items: Matrix::from_dense(n, k, &q),
         user_bias: (0..m).map(|user| wave(user + 3) / 4.0).collect(),
         item_bias: (0..n).map(|item| wave(item + 7) / 4.0).collect(),
-        prior: Prior { mean: vec![0.1, 0.0, -0.1, 0.05], precision: vec![1e-3; k + 1] },
+        prior: Prior {
+            mean: vec![0.1, 0.0, -0.1, 0.05],
+            precision: (0..16).map(|at| if at % 5 == 0 { 1e-3 } else { 0.0 }).collect(),
+        },
         unseen_item: vec![0.0; k + 1],
     };
     let pairs = (0..m as u32).flat_map(|user| (0..n as u32).map(move |item| (user, item)));
