@@ -9,7 +9,7 @@ use crate::commands::Command;
 
 /// A matrix-factorization recommender.
 #[derive(Debug, Parser)]
-#[command(name = "cofactor", version, about, max_term_width = 100, after_help = FIRST_STEPS)]
+#[command(name = "cofactor", version, max_term_width = 100, after_help = FIRST_STEPS)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) common: Common,

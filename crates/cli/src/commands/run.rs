@@ -69,6 +69,9 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let model = Model::of(&args.model, ("mf", Some("lesson")))?;
     fs::create_dir_all(&args.out).map_err(Error::io("create the folder", &args.out))?;
     let data = inputs::load(&args.data, &args.source, context)?;
+    if let Some(user) = &args.user {
+        check_user(user, &data.ratings)?;
+    }
     let experiment = experiment::run(&data, &model, spec, context)?;
     experiment.print(&mut context.out)?;
 
@@ -94,6 +97,15 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     report.seconds.total = context.start.elapsed().as_secs_f64();
     let files = write(&args.out, &recommender, &report, context)?;
     finish(&files, &report, context)
+}
+
+/// Refuses a user who is not in the data, before anything is fitted.
+fn check_user(user: &str, ratings: &Ratings) -> Result<(), Error> {
+    if ratings.catalog().users.index_of(user).is_some() {
+        return Ok(());
+    }
+    let hint = format!("--user takes an id of {}", ratings.catalog().name);
+    Err(Error::UnknownId { side: "user", id: user.to_owned(), hint })
 }
 
 /// The three files.

@@ -78,6 +78,15 @@ fn run_with_json_prints_the_report_and_the_files() {
 }
 
 #[test]
+fn a_user_who_is_not_there_is_refused_before_the_fit() {
+    let scratch = Scratch::new();
+    let said = scratch.run(&format!("run {SMALL} --user nobody --set epochs=100000"));
+    assert_eq!(said.status, Some(1));
+    assert!(said.err.contains("user 'nobody' is unknown") && said.err.contains("--user"), "{}", said.err);
+    assert!(!said.out.contains("Fit"), "{}", said.out);
+}
+
+#[test]
 fn model_preset_and_settings_go_one_on_top_of_the_other() {
     let scratch = Scratch::new();
     scratch.movielens("u.data");
