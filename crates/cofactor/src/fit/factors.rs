@@ -129,7 +129,7 @@ pub struct Prior {
 
 impl Prior {
     /// The prior that the learned users suggest: mean and covariance Σ over those with ratings, and the noise variance σ². `biased` says
-    /// whether the bias is a coordinate. Cost: O(mk² + k³), with at most [`Self::SAMPLE`] users in place of m.
+    /// whether the bias is a coordinate. Cost: O(mk² + k³), with at most `SAMPLE` users in place of m.
     pub fn of(users: &Matrix, bias: &[f32], counts: &[usize], noise: f64, biased: bool) -> Self {
         let d = users.columns() + 1;
         let exists = if biased { d } else { d - 1 };
