@@ -129,21 +129,21 @@ pub struct Prior {
 
 impl Prior {
     /// The prior that the learned users suggest: mean and covariance Σ over those with ratings, and the noise variance σ². `biased` says
-    /// whether the bias is a coordinate. Cost: O(mk² + k³), with at most `SAMPLE` users in place of m.
+    /// whether the bias is a coordinate. Cost: O(k³), because at most 8 (k + 1) users, or 1,024, are sampled, evenly spread.
     pub fn of(users: &Matrix, bias: &[f32], counts: &[usize], noise: f64, biased: bool) -> Self {
         let d = users.columns() + 1;
         let exists = if biased { d } else { d - 1 };
         let mean = mean_of_rows(users, bias, counts);
         let rated: Vec<usize> = (0..counts.len()).filter(|&user| counts[user] > 0).collect();
-        let sample: Vec<usize> =
-            rated.iter().copied().step_by(rated.len().div_ceil(Self::SAMPLE).max(1)).collect();
+        let enough = (8 * d).max(1024);
+        let sample: Vec<usize> = rated.iter().copied().step_by(rated.len().div_ceil(enough).max(1)).collect();
         let mut covariance = vec![0.0; d * d];
         for &user in &sample {
             let entries = users.entries(user).iter().chain([&bias[user]]);
             let deviation: Vec<f64> =
                 entries.zip(&mean).map(|(&entry, &mean)| f64::from(entry) - f64::from(mean)).collect();
             for row in 0..exists {
-                let sums = &mut covariance[row * d..row * d + exists];
+                let sums = &mut covariance[row * d..=row * d + row];
                 sums.iter_mut().zip(&deviation).for_each(|(sum, other)| *sum += deviation[row] * other);
             }
         }
@@ -157,15 +157,13 @@ impl Prior {
         for f in 0..d {
             covariance[f * d + f] = if f < exists { covariance[f * d + f] + floor } else { 1.0 };
         }
+        // The lower triangle is all that a Cholesky factor is made of.
         let mut precision = inverse(covariance, d);
         for f in exists..d {
             precision[f * d + f] = 0.0;
         }
         Self { mean, precision: precision.into_iter().map(|entry| (noise * entry) as f32).collect() }
     }
-
-    /// As many users say as much of a covariance as a million do.
-    const SAMPLE: usize = 4096;
 
     fn exists(&self, coordinate: usize) -> bool {
         self.precision[coordinate * self.mean.len() + coordinate] > 0.0
