@@ -67,7 +67,7 @@ pub(crate) fn load(written: &str, args: &DataArgs, context: &mut Context) -> Res
     Ok(data)
 }
 
-/// What DATA on the command line means. A file goes before a data set of the same name.
+/// What DATA on the command line means. A file goes before a data set of the same name, and that before a folder.
 pub(crate) enum Source<'a> {
     File(&'a Path),
     Name(&'a str),
@@ -76,11 +76,13 @@ pub(crate) enum Source<'a> {
 impl<'a> Source<'a> {
     pub(crate) fn of(written: &'a str) -> Result<Self, Failure> {
         let path = Path::new(written);
-        if path.exists() {
+        if path.is_file() {
             return Ok(Self::File(path));
         }
         match datasets::find(written) {
             Ok(_) => Ok(Self::Name(written)),
+            // What looks like a path is left to the reader, who knows what stands near it.
+            Err(_) if path.exists() || written.contains(['/', '\\', '.']) => Ok(Self::File(path)),
             Err(error) => Err(Failure::usage(
                 format!("there is no file '{written}', and no data set of that name"),
                 error.parts().1.unwrap_or_default(),
