@@ -42,12 +42,12 @@ use std::ops::ControlFlow;
 use cofactor_kernels::Isa;
 use serde::{Deserialize, Serialize};
 
-use crate::data::ids::{Item, User};
-use crate::data::ratings::{Ratings, Row, Time};
+use crate::data::ids::Item;
+use crate::data::ratings::Ratings;
 use crate::error::Result;
 use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
 use crate::fit::factors::{Factors, Matrix, Prior};
-use crate::fit::model::{Folded, Model, Query, Tensors};
+use crate::fit::model::{Query, Tensors};
 use crate::fit::run::Run;
 
 /// The parameters.
@@ -69,9 +69,6 @@ impl Default for Baseline {
         Self { biases: true, reg_user: 15.0, reg_item: 10.0, epochs: 10 }
     }
 }
-
-/// What is learned: μ, b_u and b_i, as factors with k = 0.
-pub struct BaselineModel(Factors);
 
 impl Algorithm for Baseline {
     const NAME: &'static str = "baseline";
@@ -106,34 +103,35 @@ impl Algorithm for Baseline {
     const PRESETS: &'static [Preset] =
         &[Preset { name: "mean", source: "the simplest model there is", set: &[("biases", "false")] }];
     const SOURCE: &'static str = include_str!("baseline.rs");
-    type Model = BaselineModel;
+    /// μ, b_u and b_i, as factors with k = 0.
+    type Model = Factors;
 
-    fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<BaselineModel> {
-        let mut model = start(train, run.isa());
+    fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Factors> {
+        let mut factors = start(train, run.isa());
         run.start();
         for _ in 0..if self.biases { self.epochs } else { 1 } {
             if self.biases {
-                solve_items(self.reg_item, train, &mut model.0);
-                solve_users(self.reg_user, train, &mut model.0);
+                solve_items(self.reg_item, train, &mut factors);
+                solve_users(self.reg_user, train, &mut factors);
             }
             let hint = "raise reg_user and reg_item above zero";
-            let loss = training_rmse(train, &model.0);
-            if run.end_epoch(loss, hint, |query| model.predict(query))? == ControlFlow::Break(()) {
+            let loss = training_rmse(train, &factors);
+            if run.end_epoch(loss, hint, |query| factors.predict(query))? == ControlFlow::Break(()) {
                 break;
             }
         }
-        model.0.prior.precision[0] = if self.biases { self.reg_user.max(1e-9) as f32 } else { 0.0 };
-        Ok(model)
+        factors.prior.precision[0] = if self.biases { self.reg_user.max(1e-9) as f32 } else { 0.0 };
+        Ok(factors)
     }
 
-    fn restore(&self, tensors: Tensors) -> Result<BaselineModel> {
-        Ok(BaselineModel(Factors::restore(tensors)?))
+    fn restore(&self, tensors: Tensors) -> Result<Factors> {
+        Factors::restore(tensors)
     }
 }
 
 /// μ, and everything else at zero.
-fn start(train: &Ratings, isa: Isa) -> BaselineModel {
-    BaselineModel(Factors {
+fn start(train: &Ratings, isa: Isa) -> Factors {
+    Factors {
         isa,
         mean: train.mean() as f32,
         users: Matrix::zeros(train.users(), 0),
@@ -142,7 +140,7 @@ fn start(train: &Ratings, isa: Isa) -> BaselineModel {
         item_bias: vec![0.0; train.items()],
         prior: Prior { mean: vec![0.0], precision: vec![0.0] },
         unseen_item: vec![0.0],
-    })
+    }
 }
 
 /// (3), for all items.
@@ -179,26 +177,4 @@ fn training_rmse(train: &Ratings, factors: &Factors) -> f64 {
     let predict = |user, item| factors.predict(Query { user: Some(user), item: Some(item), time: None });
     let squares: f64 = train.iter().map(|r| f64::from(r.value - predict(r.user, r.item)).powi(2)).sum();
     (squares / train.len().max(1) as f64).sqrt()
-}
-
-impl Model for BaselineModel {
-    fn predict(&self, query: Query) -> f32 {
-        self.0.predict(query)
-    }
-
-    fn predict_all(&self, user: Option<User>, _time: Option<Time>, out: &mut [f32]) {
-        self.0.predict_all(user, out);
-    }
-
-    fn factors(&self) -> Option<&Factors> {
-        Some(&self.0)
-    }
-
-    fn fold_in(&self, history: Row<'_>) -> Option<Folded> {
-        Some(self.0.fold_in(history))
-    }
-
-    fn tensors(&self) -> Tensors {
-        self.0.tensors()
-    }
 }

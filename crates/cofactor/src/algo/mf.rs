@@ -51,12 +51,11 @@ use cofactor_kernels::{Sgd, sgd};
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
-use crate::data::ids::User;
-use crate::data::ratings::{Ratings, Row, Time};
+use crate::data::ratings::Ratings;
 use crate::error::{Error, Result};
 use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
 use crate::fit::factors::{Factors, Matrix, Prior, mean_of_rows};
-use crate::fit::model::{Folded, Model, Query, Tensors};
+use crate::fit::model::Tensors;
 use crate::fit::rng::Purpose;
 use crate::fit::run::Run;
 use crate::fit::sweep::{Grid, Parameters};
@@ -100,9 +99,6 @@ impl Default for Mf {
         }
     }
 }
-
-/// What is learned: μ, b_u, b_i, P and Q.
-pub struct MfModel(Factors);
 
 impl Algorithm for Mf {
     const NAME: &'static str = "mf";
@@ -194,27 +190,28 @@ impl Algorithm for Mf {
         },
     ];
     const SOURCE: &'static str = include_str!("mf.rs");
-    type Model = MfModel;
+    /// μ, b_u, b_i, P and Q.
+    type Model = Factors;
 
-    fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<MfModel> {
-        let mut model = MfModel(self.start(train, run));
-        let grid = Grid::new(train, model.0.users.stride(), run);
+    fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Factors> {
+        let mut factors = self.start(train, run);
+        let grid = Grid::new(train, factors.users.stride(), run);
         run.start();
         for epoch in 0..self.epochs {
-            let squares = self.pass(epoch, &grid, &mut model.0, run);
+            let squares = self.pass(epoch, &grid, &mut factors, run);
             let train_rmse = (squares / train.len().max(1) as f64).sqrt();
             let hint = "lower `rate` (and `bias_rate`), or raise `reg`";
-            if run.end_epoch(train_rmse, hint, |query| model.predict(query))? == ControlFlow::Break(()) {
+            if run.end_epoch(train_rmse, hint, |query| factors.predict(query))? == ControlFlow::Break(()) {
                 break;
             }
         }
         drop(grid);
-        self.finish(train, run, &mut model.0)?;
-        Ok(model)
+        self.finish(train, run, &mut factors)?;
+        Ok(factors)
     }
 
-    fn restore(&self, tensors: Tensors) -> Result<MfModel> {
-        Ok(MfModel(Factors::restore(tensors)?))
+    fn restore(&self, tensors: Tensors) -> Result<Factors> {
+        Factors::restore(tensors)
     }
 }
 
@@ -299,27 +296,5 @@ impl Mf {
 fn fill_unseen(matrix: &mut Matrix, counts: &[usize], vector: &[f32]) {
     for (row, _) in counts.iter().enumerate().filter(|&(_, &count)| count == 0) {
         matrix.row_mut(row)[..vector.len()].copy_from_slice(vector);
-    }
-}
-
-impl Model for MfModel {
-    fn predict(&self, query: Query) -> f32 {
-        self.0.predict(query)
-    }
-
-    fn predict_all(&self, user: Option<User>, _time: Option<Time>, out: &mut [f32]) {
-        self.0.predict_all(user, out);
-    }
-
-    fn factors(&self) -> Option<&Factors> {
-        Some(&self.0)
-    }
-
-    fn fold_in(&self, history: Row<'_>) -> Option<Folded> {
-        Some(self.0.fold_in(history))
-    }
-
-    fn tensors(&self) -> Tensors {
-        self.0.tensors()
     }
 }

@@ -4,9 +4,9 @@
 
 use cofactor_kernels::{self as kernels, Isa};
 
-use super::model::{Folded, Query, Tensors};
+use super::model::{Folded, Model, Query, Tensors};
 use crate::data::ids::{Item, User};
-use crate::data::ratings::Row;
+use crate::data::ratings::{Row, Time};
 use crate::error::{Error, Result};
 
 /// A row-major matrix whose rows are padded with zeros to [`Matrix::stride`] and whose memory is aligned to cache lines.
@@ -335,6 +335,28 @@ impl Factors {
             prior,
             unseen_item: tensors.take_vector("unseen_item", k + 1)?,
         })
+    }
+}
+
+impl Model for Factors {
+    fn predict(&self, query: Query) -> f32 {
+        self.predict(query)
+    }
+
+    fn predict_all(&self, user: Option<User>, _time: Option<Time>, out: &mut [f32]) {
+        self.predict_all(user, out);
+    }
+
+    fn factors(&self) -> Option<&Factors> {
+        Some(self)
+    }
+
+    fn fold_in(&self, history: Row<'_>) -> Option<Folded> {
+        Some(self.fold_in(history))
+    }
+
+    fn tensors(&self) -> Tensors {
+        self.tensors()
     }
 }
 
