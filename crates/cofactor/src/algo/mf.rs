@@ -56,9 +56,9 @@ use crate::error::{Error, Result};
 use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
 use crate::fit::factors::{Factors, Matrix, Prior, mean_of_rows};
 use crate::fit::model::Tensors;
-use crate::fit::rng::Purpose;
+use crate::fit::rng::{Purpose, stream};
 use crate::fit::run::Run;
-use crate::fit::sweep::{Grid, Parameters};
+use crate::fit::sweep::{Grid, Parameters, rows};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -222,23 +222,24 @@ impl Mf {
         let mean = train.mean();
         let level = if self.biases { 0.0 } else { (mean.max(0.0) / k as f64).sqrt() };
         let user_counts: Vec<usize> = train.user_counts().collect();
-        let rows = |counts: &[usize], purpose: Purpose| {
+        let seed = run.seed();
+        let noisy = |counts: &[usize], purpose: Purpose| {
             let mut matrix = Matrix::zeros(counts.len(), k);
-            for (row, &count) in counts.iter().enumerate() {
-                let mut stream = run.stream(purpose, row as u64);
-                let spread = if count == 0 { 0.0 } else { self.spread };
-                for entry in &mut matrix.row_mut(row)[..k] {
+            rows(run.pool(), &mut matrix, |row, entries| {
+                let mut stream = stream(seed, purpose, row as u64);
+                let spread = if counts[row] == 0 { 0.0 } else { self.spread };
+                for entry in &mut entries[..k] {
                     let noise: f64 = StandardNormal.sample(&mut stream);
                     *entry = (level + spread * noise) as f32;
                 }
-            }
+            });
             matrix
         };
         Factors {
             isa: run.isa(),
             mean: if self.biases { mean as f32 } else { 0.0 },
-            users: rows(&user_counts, Purpose::UserFactors),
-            items: rows(&train.item_counts(), Purpose::ItemFactors),
+            users: noisy(&user_counts, Purpose::UserFactors),
+            items: noisy(&train.item_counts(), Purpose::ItemFactors),
             user_bias: vec![0.0; m],
             item_bias: vec![0.0; n],
             prior: Prior { mean: vec![0.0; k + 1], precision: Vec::new() },

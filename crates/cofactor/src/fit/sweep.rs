@@ -12,7 +12,7 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::factors::Matrix;
-use super::rng::Purpose;
+use super::rng::{self, Purpose};
 use super::run::Run;
 use crate::data::ids::User;
 use crate::data::ratings::Ratings;
@@ -145,16 +145,24 @@ impl Grid {
     /// Shuffles each block by its own stream. Consecutive ratings then rarely share a row, so that their updates overlap in the
     /// processor, and no order of the file is left.
     fn shuffle(&mut self, run: &Run<'_>) {
-        let mut rest = &mut self.entries[..];
-        for (block, bounds) in self.starts.windows(2).enumerate() {
-            let (entries, others) = rest.split_at_mut(bounds[1] - bounds[0]);
-            let mut stream = run.stream(Purpose::BlockOrder, block as u64);
+        let blocks: Vec<&mut [Entry]> = cut(&mut self.entries, &self.starts);
+        let seed = run.seed();
+        let shuffled = |(block, entries): (usize, &mut [Entry])| {
+            let mut stream = rng::stream(seed, Purpose::BlockOrder, block as u64);
             for last in (1..entries.len()).rev() {
                 entries.swap(last, stream.random_range(0..=last as u32) as usize);
             }
-            rest = others;
-        }
+        };
+        run.pool().install(|| blocks.into_par_iter().enumerate().for_each(shuffled));
     }
+}
+
+/// Gives `fill` each row of a matrix of at least one column, in parallel: its number, and its entries with the padding, which must stay
+/// zero. Rows are made or solved alone, so the threads do not show in the result.
+pub fn rows(pool: &ThreadPool, matrix: &mut Matrix, fill: impl Fn(usize, &mut [f32]) + Sync) {
+    let stride = matrix.stride();
+    let all = matrix.as_mut_slice().par_chunks_mut(stride).enumerate().with_min_len(64);
+    pool.install(|| all.for_each(|(row, entries)| fill(row, entries)));
 }
 
 /// The rows of all parameters, cut at the blocks' bounds.
@@ -238,7 +246,7 @@ fn block_of_each(bounds: &[usize]) -> Vec<u32> {
 }
 
 /// Cuts a slice at the bounds, of which the first is 0 and the last its length.
-fn cut<'p>(mut slice: &'p mut [f32], bounds: &[usize]) -> Vec<&'p mut [f32]> {
+fn cut<'p, T>(mut slice: &'p mut [T], bounds: &[usize]) -> Vec<&'p mut [T]> {
     let mut parts = Vec::with_capacity(bounds.len() - 1);
     for range in bounds.windows(2) {
         let (part, rest) = slice.split_at_mut(range[1] - range[0]);
