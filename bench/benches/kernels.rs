@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use cofactor::fit::factors::Matrix;
 use cofactor_kernels::{Block, Entry, Isa, Sgd, dot, padded, sgd, twin};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng};
@@ -30,8 +31,8 @@ fn products(criterion: &mut Criterion) {
 /// A block's rows and biases.
 #[derive(Clone)]
 struct Rows {
-    users: Vec<f32>,
-    items: Vec<f32>,
+    users: Matrix,
+    items: Matrix,
     user_bias: Vec<f32>,
     item_bias: Vec<f32>,
 }
@@ -49,13 +50,15 @@ fn passes(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(entries.len() as u64));
         for k in RANKS {
             let stride = padded(k);
-            let rows = vec![0.1; usize::from(ROWS) * stride];
+            let mut rows = Matrix::zeros(ROWS.into(), k);
+            rows.as_mut_slice().fill(0.1);
             let bias = vec![0.0; usize::from(ROWS)];
             let start = Rows { users: rows.clone(), items: rows, user_bias: bias.clone(), item_bias: bias };
             for isa in Isa::all() {
                 let pass = |mut rows: Rows| {
                     let biases = biased.then_some((&mut rows.user_bias[..], &mut rows.item_bias[..]));
-                    let block = Block { users: &mut rows.users, items: &mut rows.items, biases };
+                    let (users, items) = (rows.users.as_mut_slice(), rows.items.as_mut_slice());
+                    let block = Block { users, items, biases };
                     (sgd(isa, &STEP, &entries, stride, block), rows)
                 };
                 group.bench_function(BenchmarkId::new(isa.name(), k), |bench| {
@@ -64,7 +67,8 @@ fn passes(criterion: &mut Criterion) {
             }
             let pass = |mut rows: Rows| {
                 let biases = biased.then_some((&mut rows.user_bias[..], &mut rows.item_bias[..]));
-                (twin::sgd(&STEP, &entries, stride, &mut rows.users, &mut rows.items, biases), rows)
+                let (users, items) = (rows.users.as_mut_slice(), rows.items.as_mut_slice());
+                (twin::sgd(&STEP, &entries, stride, users, items, biases), rows)
             };
             group.bench_function(BenchmarkId::new("twin", k), |bench| {
                 bench.iter_batched(|| start.clone(), pass, BatchSize::LargeInput);
