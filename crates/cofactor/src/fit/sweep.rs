@@ -89,19 +89,22 @@ impl Grid {
                 (cut(user_bias, &self.user_bounds), cut(item_bias, &self.item_bounds))
             }),
         };
-        // The items stay in the order of their last rotation, so that the next one starts from there.
-        let mut rotation = 0;
-        let mut loss = 0.0;
-        for stratum in order {
-            rows.rotate_items((stratum + self.blocks - rotation) % self.blocks);
-            rotation = stratum;
-            let jobs = rows.jobs().into_iter().enumerate().map(|(a, block)| {
-                let c = (a + stratum) % self.blocks;
-                (self.block(a * self.blocks + c), block)
-            });
-            loss += run_all(run.pool(), jobs.collect(), &pass);
-        }
-        loss
+        // The whole epoch runs inside the pool: entering it for each stratum would put threads to sleep and wake them each time.
+        run.pool().install(|| {
+            // The items stay in the order of their last rotation, so that the next one starts from there.
+            let mut rotation = 0;
+            let mut loss = 0.0;
+            for stratum in order {
+                rows.rotate_items((stratum + self.blocks - rotation) % self.blocks);
+                rotation = stratum;
+                let jobs = rows.jobs().into_iter().enumerate().map(|(a, block)| {
+                    let c = (a + stratum) % self.blocks;
+                    (self.block(a * self.blocks + c), block)
+                });
+                loss += run_all(jobs.collect(), &pass);
+            }
+            loss
+        })
     }
 
     fn block(&self, block: usize) -> &[Entry] {
@@ -195,17 +198,13 @@ impl Rows<'_> {
     }
 }
 
-/// Runs a stratum's jobs, in parallel where there is more than one thread; the losses are added in the jobs' order.
-fn run_all(
-    pool: &ThreadPool,
-    jobs: Vec<(&[Entry], Block<'_>)>,
-    pass: &(impl Fn(&[Entry], Block<'_>) -> f64 + Sync),
-) -> f64 {
-    if pool.current_num_threads() == 1 {
+/// Runs a stratum's jobs, in parallel where the pool that this is called in has more than one thread; the losses are added in the jobs'
+/// order.
+fn run_all(jobs: Vec<(&[Entry], Block<'_>)>, pass: &(impl Fn(&[Entry], Block<'_>) -> f64 + Sync)) -> f64 {
+    if rayon::current_num_threads() == 1 {
         return jobs.into_iter().map(|(entries, block)| pass(entries, block)).sum();
     }
-    let losses: Vec<f64> =
-        pool.install(|| jobs.into_par_iter().map(|(entries, block)| pass(entries, block)).collect());
+    let losses: Vec<f64> = jobs.into_par_iter().map(|(entries, block)| pass(entries, block)).collect();
     losses.into_iter().sum()
 }
 
@@ -216,7 +215,10 @@ fn block_count(train: &Ratings, stride: usize) -> usize {
     let for_threads = ((train.len() / BLOCK_RATINGS) as f64).sqrt() as usize;
     let for_places = train.users().max(train.items()).div_ceil(BLOCK_ROWS / 4);
     let possible = train.users().min(train.items()).max(1);
-    for_cache.max(for_threads.min(ENOUGH_BLOCKS)).max(for_places).clamp(1, possible.max(for_places))
+    let wished = for_cache.max(for_threads.min(ENOUGH_BLOCKS)).max(for_places);
+    // An even number lets two threads share a stratum evenly.
+    let even = if wished > 1 { wished.next_multiple_of(2) } else { 1 };
+    even.clamp(1, possible.max(for_places))
 }
 
 /// Bounds of `blocks` contiguous ranges that hold about the same number of ratings, and at most [`BLOCK_ROWS`] rows each.
