@@ -89,8 +89,7 @@ impl Grid {
                 (cut(user_bias, &self.user_bounds), cut(item_bias, &self.item_bounds))
             }),
         };
-        // The whole epoch runs inside the pool: entering it for each stratum would put threads to sleep and wake them each time.
-        run.pool().install(|| {
+        let one_epoch = |parallel: bool| {
             // The items stay in the order of their last rotation, so that the next one starts from there.
             let mut rotation = 0;
             let mut loss = 0.0;
@@ -101,10 +100,12 @@ impl Grid {
                     let c = (a + stratum) % self.blocks;
                     (self.block(a * self.blocks + c), block)
                 });
-                loss += run_all(jobs.collect(), &pass);
+                loss += run_all(jobs.collect(), &pass, parallel);
             }
             loss
-        })
+        };
+        // Entering the pool costs tens of microseconds: once an epoch, not once a stratum, and never for one thread.
+        if run.threads() == 1 { one_epoch(false) } else { run.pool().install(|| one_epoch(true)) }
     }
 
     fn block(&self, block: usize) -> &[Entry] {
@@ -198,10 +199,13 @@ impl Rows<'_> {
     }
 }
 
-/// Runs a stratum's jobs, in parallel where the pool that this is called in has more than one thread; the losses are added in the jobs'
-/// order.
-fn run_all(jobs: Vec<(&[Entry], Block<'_>)>, pass: &(impl Fn(&[Entry], Block<'_>) -> f64 + Sync)) -> f64 {
-    if rayon::current_num_threads() == 1 {
+/// Runs a stratum's jobs, if `parallel` on all threads of the pool that this is called in; the losses are added in the jobs' order.
+fn run_all(
+    jobs: Vec<(&[Entry], Block<'_>)>,
+    pass: &(impl Fn(&[Entry], Block<'_>) -> f64 + Sync),
+    parallel: bool,
+) -> f64 {
+    if !parallel {
         return jobs.into_iter().map(|(entries, block)| pass(entries, block)).sum();
     }
     let losses: Vec<f64> = jobs.into_par_iter().map(|(entries, block)| pass(entries, block)).collect();
