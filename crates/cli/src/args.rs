@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser};
+use cofactor::eval::early::EarlyStopping;
 use cofactor::recommender::Unknown;
 
 use crate::commands::Command;
@@ -119,6 +120,28 @@ pub(crate) struct ModelArgs {
     /// Sets one parameter, on top of the preset; may be repeated
     #[arg(long, short, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) early: EarlyArgs,
+}
+
+/// When to stop learning.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Model options")]
+pub(crate) struct EarlyArgs {
+    /// Find the number of epochs on this share of each user's training ratings, then learn from all of them for as many; without
+    /// `--set epochs=N` as the most, the model's usual range is the limit
+    #[arg(long, value_name = "SHARE", num_args = 0..=1, require_equals = true, default_missing_value = "0.1")]
+    pub(crate) early_stopping: Option<f64>,
+    /// After how many epochs without a better one to stop
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) patience: u16,
+}
+
+impl EarlyArgs {
+    /// The rule, if one is asked for.
+    pub(crate) fn rule(&self) -> Option<EarlyStopping> {
+        self.early_stopping.map(|share| EarlyStopping { share, patience: self.patience.into() })
+    }
 }
 
 fn key_value(written: &str) -> Result<(String, String), String> {

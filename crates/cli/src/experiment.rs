@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use cofactor::data::ratings::Ratings;
 use cofactor::data::split::{self, Plan, Spec};
+use cofactor::eval::early::Found;
 use cofactor::eval::evaluate::{self, Curve, Evaluation, Options, Outcome, Progress as Event};
 use cofactor::eval::metric::{Estimates, METRICS, Summary};
 use cofactor::report::{self, Report};
@@ -66,13 +67,23 @@ fn say_split(plan: &Plan<'_>, seconds: f64, context: &mut Context) -> Result<(),
 }
 
 fn fit_and_evaluate(model: &Model, plan: &Plan<'_>, context: &Context) -> Result<Outcome, Failure> {
-    let options = Options { seed: context.seed, threads: context.threads, clip: true, curve: CURVE };
+    let options = Options {
+        seed: context.seed,
+        threads: context.threads,
+        clip: true,
+        curve: CURVE,
+        early: model.early,
+    };
     let mut bar = ProgressBar::hidden();
     let mut observer = |event: Event<'_>| {
         match event {
-            Event::Fit { fold: (fold, folds), .. } => {
-                let name = if folds == 1 { "Fit".to_owned() } else { format!("Fold {}/{folds}", fold + 1) };
-                bar = context.progress.epochs(&name, model.epochs());
+            Event::Search { fold } => {
+                bar = context.progress.spinner(&format!("{}: epochs", fold_name(fold)));
+            }
+            Event::Fit { fold, found, .. } => {
+                bar.finish_and_clear();
+                let epochs = found.map(|found| found.epochs as u64).or_else(|| model.epochs());
+                bar = context.progress.epochs(&fold_name(fold), epochs);
             }
             Event::Epoch { epoch, .. } => progress::advance(&bar, epoch),
             Event::Evaluated { .. } => bar.finish_and_clear(),
@@ -84,6 +95,10 @@ fn fit_and_evaluate(model: &Model, plan: &Plan<'_>, context: &Context) -> Result
         .defer(|| Ok(evaluate::evaluate(&*model.configured, plan, &options, &mut observer)?));
     bar.finish_and_clear();
     outcome
+}
+
+fn fold_name((fold, folds): (usize, usize)) -> String {
+    if folds == 1 { "Fit".to_owned() } else { format!("Fold {}/{folds}", fold + 1) }
 }
 
 fn say_fit(evaluation: &Evaluation, out: &mut Output) -> Result<(), Failure> {
@@ -102,6 +117,9 @@ fn say_fit(evaluation: &Evaluation, out: &mut Output) -> Result<(), Failure> {
         text = format!("{} folds; the last one: {text}", evaluation.folds.len());
     }
     out.step("Fit", text, Some(evaluation.seconds.fit))?;
+    if let Some(found) = &fold.early_stopping {
+        out.note(&stopped_early(found))?;
+    }
     let tested = format!(
         "{} predicted, of {}; predictions clipped to the scale",
         format::counted(evaluation.metrics["rmse"].n, "rating"),
@@ -109,6 +127,17 @@ fn say_fit(evaluation: &Evaluation, out: &mut Output) -> Result<(), Failure> {
     );
     out.step("Test", tested, Some(evaluation.seconds.evaluate))?;
     Ok(())
+}
+
+/// How the number of epochs was found.
+pub(crate) fn stopped_early(found: &Found) -> String {
+    format!(
+        "on {} training ratings kept aside, the RMSE was lowest after {}: {:.4}; the search took {}",
+        format::count(found.valid),
+        format::counted(found.epochs, "epoch"),
+        found.valid_rmse,
+        format::seconds(found.seconds),
+    )
 }
 
 /// The metrics with their intervals.
@@ -192,7 +221,7 @@ fn describe(
         model: report::ModelSummary {
             name: model.entry.name.to_owned(),
             title: model.entry.title.to_owned(),
-            config: model.configured.config(),
+            config: outcome.config.clone(),
             documentation: model.entry.documentation(),
         },
         seed: context.seed,
@@ -209,6 +238,7 @@ fn describe(
         },
         epochs: fold.epochs.clone(),
         curve: CURVE,
+        early_stopping: fold.early_stopping.clone(),
         machine: report::Machine {
             os: std::env::consts::OS.to_owned(),
             arch: std::env::consts::ARCH.to_owned(),

@@ -9,6 +9,7 @@ use cofactor::data::ids::{Item, User};
 use cofactor::data::ratings::{Duplicates, Ratings, Scale};
 use cofactor::data::read::{self, ColumnRef, Format, ReadOptions};
 use cofactor::data::split::{self, Spec};
+use cofactor::eval::early::{self, EPOCHS, EarlyStopping};
 use cofactor::registry::{self, Configured, Entry};
 
 use crate::args::{DataArgs, ModelArgs, SourceArgs};
@@ -124,6 +125,8 @@ pub(crate) struct Model {
     pub(crate) entry: &'static Entry,
     pub(crate) preset: Option<String>,
     pub(crate) configured: Box<dyn Configured>,
+    /// How the number of epochs is found, if it is; the parameter is then the most.
+    pub(crate) early: Option<EarlyStopping>,
 }
 
 impl Model {
@@ -135,8 +138,13 @@ impl Model {
             (None, None) => fallback,
         };
         let entry = registry::find(name)?;
-        let configured = entry.configure_written(preset, &args.set)?;
-        Ok(Self { entry, preset: preset.map(str::to_owned), configured })
+        let mut configured = entry.configure_written(preset, &args.set)?;
+        let early = args.early.rule();
+        early.map_or(Ok(()), |rule| rule.check())?;
+        if early.is_some() && !args.set.iter().any(|(name, _)| name == EPOCHS) {
+            configured = configured.with(EPOCHS, early::most_epochs(entry)?.into())?;
+        }
+        Ok(Self { entry, preset: preset.map(str::to_owned), configured, early })
     }
 
     /// `mf, preset lesson: biases=false factors=5 …`
@@ -150,13 +158,18 @@ impl Model {
                 format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
             })
             .collect();
-        format!("{}{preset}: {}", self.entry.name, config.join(" "))
+        let early = self.early.map(in_rule).unwrap_or_default();
+        format!("{}{preset}: {}{early}", self.entry.name, config.join(" "))
     }
 
     /// How many epochs it makes, where that is a parameter.
     pub(crate) fn epochs(&self) -> Option<u64> {
         self.configured.config().get("epochs")?.as_u64()
     }
+}
+
+fn in_rule(rule: EarlyStopping) -> String {
+    format!("; epochs found on {} % of the training ratings", format::number(100.0 * rule.share))
 }
 
 /// What is said of the file on the command line.

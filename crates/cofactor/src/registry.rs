@@ -44,6 +44,8 @@ type Configure = fn(&Map<String, Value>) -> Result<Box<dyn Configured>>;
 pub trait Configured: Send + Sync {
     /// All its parameters with their values.
     fn config(&self) -> Map<String, Value>;
+    /// The same with one parameter changed.
+    fn with(&self, parameter: &str, value: Value) -> Result<Box<dyn Configured>>;
     /// [`Algorithm::fit`].
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Box<dyn Model>>;
     /// [`Algorithm::restore`].
@@ -112,12 +114,18 @@ impl Entry {
     }
 }
 
-impl<A: Algorithm> Configured for A {
+impl<A: Algorithm + 'static> Configured for A {
     fn config(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(map)) => map,
             _ => Map::new(),
         }
+    }
+
+    fn with(&self, parameter: &str, value: Value) -> Result<Box<dyn Configured>> {
+        let mut parameters = self.config();
+        parameters.insert(parameter.to_owned(), value);
+        Ok(Box::new(configure::<A>(&parameters)?))
     }
 
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Box<dyn Model>> {

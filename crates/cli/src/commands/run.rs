@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let test = outcome.fold.test;
     let mut file = ModelFile::new(
         model.entry.name,
-        model.configured.config(),
+        outcome.config,
         context.seed,
         Arc::new(outcome.fold.train),
         outcome.model,

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use cofactor::data::ratings::Ratings;
+use cofactor::eval::early::{self, EPOCHS, Found};
 use cofactor::fit::run::{Epoch, Run};
 use cofactor::store::{DataInfo, ModelFile};
 use serde::Serialize;
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use crate::args::{DataArgs, ModelArgs};
+use crate::experiment::stopped_early;
 use crate::failure::Failure;
 use crate::format;
 use crate::inputs::{self, Model};
@@ -22,6 +25,7 @@ use crate::progress;
 Examples:
   cofactor train ml-100k -o movies.cofactor
   cofactor train ratings.csv --model mf --set factors=32 --set epochs=40 -o shop.cofactor
+  cofactor train ratings.csv --early-stopping -o shop.cofactor
   cofactor train clicks.tsv --constant-rating 1 --duplicates sum -o clicks.cofactor
 
 All ratings are used, so nothing is left to test on: `cofactor evaluate` with the same options says \
@@ -46,13 +50,16 @@ struct Trained<'a> {
     threads: usize,
     seconds: Value,
     epochs: Vec<Epoch>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    early_stopping: Option<Found>,
     file: &'a Path,
 }
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
-    let model = Model::of(&args.model, ("mf", None))?;
+    let mut model = Model::of(&args.model, ("mf", None))?;
     let data = inputs::load(&args.data, &args.source, context)?;
     context.out.step("Model", model.in_words(), None)?;
+    let found = find_epochs(&mut model, &data.ratings, context)?;
     let clock = Instant::now();
     let bar = context.progress.epochs("Fit", model.epochs());
     let (fitted, epochs, threads) = context.interrupt.defer(|| {
@@ -67,6 +74,9 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
         let text =
             format!("{}, RMSE {:.4} in training", format::counted(last.epoch, "epoch"), last.train_rmse);
         context.out.step("Fit", text, Some(fit_seconds))?;
+    }
+    if let Some(found) = &found {
+        context.out.note(&stopped_early(found))?;
     }
     let file = ModelFile::new(
         model.entry.name,
@@ -86,9 +96,29 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
                 "read": data.seconds, "fit": fit_seconds, "total": context.start.elapsed().as_secs_f64(),
             }),
             epochs,
+            early_stopping: found,
             file: &args.output,
         })?);
     }
     context.out.step("File", args.output.display(), None)?;
     Ok(())
+}
+
+/// Sets the number of epochs to the one that is best on ratings kept aside, if that is asked for.
+fn find_epochs(
+    model: &mut Model,
+    ratings: &Ratings,
+    context: &mut Context,
+) -> Result<Option<Found>, Failure> {
+    let Some(rule) = model.early else { return Ok(None) };
+    let bar = context.progress.spinner("Fit: epochs");
+    let found = context.interrupt.defer(|| {
+        let mut observer = progress::observer(&bar, &context.interrupt);
+        let circumstances = (context.seed, context.threads);
+        let found = early::best_epochs(&*model.configured, ratings, rule, circumstances, &mut observer);
+        bar.finish_and_clear();
+        Ok(found?)
+    })?;
+    model.configured = model.configured.with(EPOCHS, found.epochs.into())?;
+    Ok(Some(found))
 }

@@ -174,6 +174,32 @@ fn train_says_what_it_did() {
 }
 
 #[test]
+fn early_stopping_finds_the_epochs_and_says_so() {
+    let scratch = Scratch::new();
+    let eager = "--set rate=0.03 --set reg=0 --set factors=16 --early-stopping=0.2 --patience 3";
+    let report = scratch.json(&format!("evaluate {SMALL} {eager} --split kfold:2"));
+    for fold in report["folds"].as_array().unwrap() {
+        let found = &fold["early_stopping"];
+        let epochs = found["epochs"].as_u64().unwrap();
+        assert_eq!(found["curve"].as_array().unwrap().len() as u64, epochs + 3);
+        assert_eq!(fold["epochs"].as_array().unwrap().len() as u64, epochs);
+        assert_eq!(found["share"], 0.2);
+    }
+    assert_eq!(report["model"]["config"]["epochs"], report["folds"][1]["early_stopping"]["epochs"]);
+    let trained = scratch.json(&format!("train {SMALL} {eager} -o m.cofactor"));
+    assert_eq!(trained["model"]["config"]["epochs"], trained["early_stopping"]["epochs"]);
+    let said = scratch.run(&format!("run {SMALL} --model mf --early-stopping --set epochs=30"));
+    assert!(said.out.contains("kept aside"), "{}", said.out);
+    let page = fs::read_to_string(scratch.path("cofactor-run/report.html")).unwrap();
+    assert!(page.contains("<figure id=\"stopping\">") && page.contains("<figure id=\"curves\">"));
+    let said = scratch.run(&format!("evaluate {SMALL} --early-stopping=2"));
+    assert_eq!(said.status, Some(2), "{}", said.err);
+    assert!(said.err.contains("between 0 and 1"), "{}", said.err);
+    let said = scratch.run(&format!("evaluate {SMALL} --patience 0"));
+    assert_eq!(said.status, Some(2), "{}", said.err);
+}
+
+#[test]
 fn divergence_names_epoch_and_remedy_and_leaves_nothing() {
     let scratch = Scratch::new();
     let said = scratch.run(&format!("train {SMALL} --set rate=1 --set biases=false -o m.cofactor"));

@@ -7,7 +7,9 @@ use std::time::Instant;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use super::early::{self, EarlyStopping, Found};
 use super::metric::{Errors, Estimates, Summary, summarize};
 use crate::data::ids::User;
 use crate::data::ratings::Ratings;
@@ -28,11 +30,14 @@ pub struct Options {
     pub clip: bool,
     /// What each epoch is measured on beside the training part.
     pub curve: Curve,
+    /// Whether the number of epochs is found first, in each fold anew and by its training part alone; the algorithm's `epochs` are
+    /// then the most.
+    pub early: Option<EarlyStopping>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 0, threads: 0, clip: true, curve: Curve::Nothing }
+        Self { seed: 0, threads: 0, clip: true, curve: Curve::Nothing, early: None }
     }
 }
 
@@ -54,12 +59,19 @@ pub enum Curve {
 /// What happens while folds are fitted and evaluated.
 #[derive(Debug, Clone, Copy)]
 pub enum Progress<'a> {
-    /// A fit begins.
+    /// The search for the number of epochs begins; its epochs follow.
+    Search {
+        /// The fold, counted from 0, and how many there are.
+        fold: (usize, usize),
+    },
+    /// A fit begins; its epochs follow.
     Fit {
         /// The fold, counted from 0, and how many there are.
         fold: (usize, usize),
         /// The fold's parts.
         parts: &'a Fold,
+        /// What the search for the number of epochs found, if there was one.
+        found: Option<&'a Found>,
     },
     /// An epoch is over.
     Epoch {
@@ -92,6 +104,9 @@ pub struct FoldResult {
     pub unseen: Unseen,
     /// What each epoch came to.
     pub epochs: Vec<Epoch>,
+    /// How the number of epochs was found, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<Found>,
     /// Wall time.
     pub seconds: Seconds,
 }
@@ -101,7 +116,7 @@ pub struct FoldResult {
 pub struct Seconds {
     /// Making the parts.
     pub split: f64,
-    /// Fitting, with the curve's measurements.
+    /// Fitting, with the curve's measurements and the search for the number of epochs.
     pub fit: f64,
     /// Predicting and measuring.
     pub evaluate: f64,
@@ -131,6 +146,8 @@ pub struct Outcome {
     pub fold: Fold,
     /// The last fold's model.
     pub model: Box<dyn Model>,
+    /// The parameters that it was fitted with.
+    pub config: Map<String, Value>,
     /// Its predictions, one for each of `fold.test.iter()`, clipped if the options say so.
     pub predictions: Vec<f32>,
 }
@@ -215,6 +232,7 @@ pub fn evaluate(
                 evaluation,
                 fold: done.fold,
                 model: done.model,
+                config: done.config,
                 predictions: done.predictions,
             });
         }
@@ -248,6 +266,7 @@ struct Done {
     errors: Errors,
     fold: Fold,
     model: Box<dyn Model>,
+    config: Map<String, Value>,
     predictions: Vec<f32>,
     stopped: bool,
 }
@@ -262,9 +281,14 @@ fn one_fold(
     let mut clock = Instant::now();
     let (fold, valid) = parts(plan.fold(number.0), options)?;
     let mut seconds = Seconds { split: lap(&mut clock), ..Seconds::default() };
-    let mut stopped = observer(Progress::Fit { fold: number, parts: &fold }).is_break();
+    let mut stopped = false;
 
-    clock = Instant::now();
+    let found = searched(algorithm, &fold.train, number, options, &mut stopped, observer)?;
+    let shortened =
+        found.as_ref().map(|found| algorithm.with(early::EPOCHS, found.epochs.into())).transpose()?;
+    let algorithm = shortened.as_deref().unwrap_or(algorithm);
+
+    stopped |= observer(Progress::Fit { fold: number, parts: &fold, found: found.as_ref() }).is_break();
     let mut run = Run::new(options.seed, options.threads)?.with_observer(|epoch| {
         stopped |= observer(Progress::Epoch { fold: number, epoch }).is_break();
         if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -282,10 +306,36 @@ fn one_fold(
     drop(run);
     let (metrics, unseen) = (errors.estimates(), fold.unseen());
     seconds.evaluate = lap(&mut clock);
-    let (train, test) = (fold.train.len(), fold.test.len());
-    let result = FoldResult { name: fold.name.clone(), train, test, metrics, unseen, epochs, seconds };
+    let result = FoldResult {
+        name: fold.name.clone(),
+        train: fold.train.len(),
+        test: fold.test.len(),
+        metrics,
+        unseen,
+        epochs,
+        early_stopping: found,
+        seconds,
+    };
     stopped |= observer(Progress::Evaluated { fold: number, result: &result }).is_break();
-    Ok(Done { result, errors, fold, model, predictions, stopped })
+    Ok(Done { result, errors, fold, model, config: algorithm.config(), predictions, stopped })
+}
+
+/// The number of epochs, if the options ask for it.
+fn searched(
+    algorithm: &dyn Configured,
+    train: &Ratings,
+    fold: (usize, usize),
+    options: &Options,
+    stopped: &mut bool,
+    observer: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+) -> Result<Option<Found>> {
+    let Some(rule) = options.early else { return Ok(None) };
+    *stopped |= observer(Progress::Search { fold }).is_break();
+    let mut watch = |epoch: &Epoch| {
+        *stopped |= observer(Progress::Epoch { fold, epoch }).is_break();
+        if *stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    early::best_epochs(algorithm, train, rule, (options.seed, options.threads), &mut watch).map(Some)
 }
 
 /// The fold, with the validation part taken out of its training part if the options say so.
@@ -425,6 +475,33 @@ mod tests {
         assert!(fold.train < nothing.evaluation.folds[0].train);
         assert_eq!(fold.test, nothing.evaluation.folds[0].test);
         assert!(fold.epochs[0].valid_rmse.is_some());
+    }
+
+    #[test]
+    fn early_stopping_sees_the_training_part_alone() {
+        let ratings = additive();
+        let plan = plan("kfold:3".parse().unwrap(), &ratings, 7, &nothing_published).unwrap();
+        let algorithm = baseline(json!({"epochs": 500}));
+        let options = Options { early: Some(EarlyStopping::default()), ..Options::default() };
+        let mut searches = 0;
+        let mut observer = |progress: Progress<'_>| {
+            searches += usize::from(matches!(progress, Progress::Search { .. }));
+            ControlFlow::Continue(())
+        };
+        let outcome = evaluate(&*algorithm, &plan, &options, &mut observer).unwrap();
+        assert_eq!(searches, 3);
+        for (index, fold) in outcome.evaluation.folds.iter().enumerate() {
+            let train = plan.fold(index).train;
+            let mut quiet = |_: &Epoch| ControlFlow::Continue(());
+            let rule = EarlyStopping::default();
+            let alone = early::best_epochs(&*algorithm, &train, rule, (0, 1), &mut quiet).unwrap();
+            let found = fold.early_stopping.as_ref().unwrap();
+            assert_eq!((found.epochs, found.valid_rmse), (alone.epochs, alone.valid_rmse));
+            assert_eq!(fold.epochs.len(), found.epochs, "and then learns from all of it");
+            assert_eq!(fold.train, found.train + found.valid);
+        }
+        let last = outcome.evaluation.folds[2].epochs.len();
+        assert_eq!(outcome.config["epochs"], last);
     }
 
     #[test]

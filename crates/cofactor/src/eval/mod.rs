@@ -1,6 +1,7 @@
 //! How good a model is, and how sure one can be of that.
 
 pub mod diagnostics;
+pub mod early;
 pub mod evaluate;
 pub mod interval;
 mod map;

@@ -21,6 +21,7 @@ use serde_json::{Map, Value};
 use crate::data::split::Unseen;
 use crate::error::{Error, Result};
 use crate::eval::diagnostics::Diagnostics;
+use crate::eval::early::Found;
 use crate::eval::evaluate::{Curve, FoldResult};
 use crate::eval::metric::{Estimates, Summary};
 use crate::fit::run::Epoch;
@@ -58,6 +59,9 @@ pub struct Report {
     /// What the epochs' `valid_rmse` was measured on.
     #[serde(default = "nothing")]
     pub curve: Curve,
+    /// How the number of epochs was found, if it was; of several folds, in the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<Found>,
     /// Where it ran.
     pub machine: Machine,
     /// What the errors look like.

@@ -87,8 +87,11 @@ impl Report {
     }
 
     fn learning(&self) -> String {
-        let figure = figures::learning(&self.epochs, self.curve);
-        if figure.is_empty() { figure } else { format!("<div class=\"one\">{figure}</div>") }
+        let one = |figure: String| {
+            if figure.is_empty() { figure } else { format!("<div class=\"one\">{figure}</div>") }
+        };
+        let search = self.early_stopping.as_ref().map(figures::stopping).unwrap_or_default();
+        one(search) + &one(figures::learning(&self.epochs, self.curve))
     }
 
     fn errors(&self) -> String {

@@ -7,7 +7,7 @@ mod values;
 
 pub(super) use errors::{by_rating, calibration, errors};
 pub(super) use groups::{Grouped, by_count};
-pub(super) use learning::learning;
+pub(super) use learning::{learning, stopping};
 pub(super) use values::values;
 
 use super::plot::number;
