@@ -114,7 +114,7 @@ fn fit(ratings: &Ratings, k: usize, threads: usize) -> Result<(Tensors, Cost)> {
 }
 
 fn bits(tensors: &Tensors) -> Vec<u32> {
-    tensors.0.values().flat_map(|tensor| tensor.data.iter().map(|entry| entry.to_bits())).collect()
+    tensors.0.values().flat_map(|tensor| tensor.data.bits().iter().copied()).collect()
 }
 
 /// How many copies' worth of work two copies of a register loop get done in the time of one.

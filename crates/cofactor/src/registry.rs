@@ -49,7 +49,7 @@ pub trait Configured: Send + Sync {
     /// [`Algorithm::fit`].
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Box<dyn Model>>;
     /// [`Algorithm::restore`].
-    fn restore(&self, tensors: Tensors) -> Result<Box<dyn Model>>;
+    fn restore(&self, tensors: Tensors, train: &Ratings) -> Result<Box<dyn Model>>;
 }
 
 impl Entry {
@@ -132,7 +132,7 @@ impl<A: Algorithm + 'static> Configured for A {
         Ok(Box::new(Algorithm::fit(self, train, run)?))
     }
 
-    fn restore(&self, tensors: Tensors) -> Result<Box<dyn Model>> {
-        Ok(Box::new(Algorithm::restore(self, tensors)?))
+    fn restore(&self, tensors: Tensors, train: &Ratings) -> Result<Box<dyn Model>> {
+        Ok(Box::new(Algorithm::restore(self, tensors, train)?))
     }
 }

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use cofactor::data::ids::{Item, User};
 use cofactor::data::ratings::{Rating, Ratings, Row};
 use cofactor::error::Error;
-use cofactor::fit::model::{Model, Query, Tensors};
+use cofactor::fit::model::{Data, Model, Query, Tensors};
 use cofactor::fit::run::Run;
 use cofactor::registry::{ALGORITHMS, Configured, Entry, find};
 use cofactor_kernels::Isa;
@@ -49,8 +49,7 @@ fn fit(algorithm: &dyn Configured, train: &Ratings, threads: usize, isa: Isa) ->
 }
 
 fn bits(tensors: &Tensors) -> Vec<(String, Vec<u32>)> {
-    let entries = tensors.0.iter();
-    entries.map(|(name, tensor)| (name.clone(), tensor.data.iter().map(|x| x.to_bits()).collect())).collect()
+    tensors.0.iter().map(|(name, tensor)| (name.clone(), tensor.data.bits().to_vec())).collect()
 }
 
 #[test]
@@ -143,7 +142,8 @@ fn a_model_comes_back_from_its_tensors() {
     let train = common::planted(60, 50, 0.3, 1);
     for (name, _, algorithm) in configurations() {
         let model = fit(&*algorithm, &train, 1, Isa::detect());
-        let restored = algorithm.restore(model.tensors()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let restored =
+            algorithm.restore(model.tensors(), &train).unwrap_or_else(|error| panic!("{name}: {error}"));
         let mut scores = [vec![0.0; train.items()], vec![0.0; train.items()]];
         for user in [None, Some(User(0)), Some(User(59))] {
             model.predict_all(user, None, &mut scores[0]);
@@ -151,9 +151,15 @@ fn a_model_comes_back_from_its_tensors() {
             assert_eq!(scores[0], scores[1], "{name}");
         }
         let mut damaged = model.tensors();
-        damaged.0.values_mut().for_each(|tensor| tensor.data.fill(f32::NAN));
-        assert!(algorithm.restore(damaged).is_err(), "{name}: NaN in a tensor is accepted");
-        assert!(algorithm.restore(Tensors::default()).is_err(), "{name}: missing tensors are accepted");
+        damaged.0.values_mut().for_each(|tensor| match &mut tensor.data {
+            Data::F32(data) => data.fill(f32::NAN),
+            Data::U32(data) => data.fill(u32::MAX),
+        });
+        assert!(algorithm.restore(damaged, &train).is_err(), "{name}: damaged tensors are accepted");
+        assert!(
+            algorithm.restore(Tensors::default(), &train).is_err(),
+            "{name}: missing tensors are accepted"
+        );
     }
 }
 
@@ -246,12 +252,11 @@ fn somebody_new_is_folded_in_near_where_training_puts_them() {
     let (train, test) = (all.filter(|r| !is_test(&r)), all.filter(|r| is_test(&r)));
     let algorithm = configured("mf", &RANK_TWO);
     let model = fit(&*algorithm, &train, 1, Isa::detect());
-    let factors = model.factors().expect("it has factors");
     let (mut trained, mut folded, mut unknown, mut n) = (0.0, 0.0, 0.0, 0.0);
     let mut scores = vec![0.0; all.items()];
     for (user, row) in test.rows() {
         let somebody = model.fold_in(train.row(user)).expect("it folds in");
-        factors.score_all(&somebody.factors, somebody.bias, &mut scores);
+        somebody.score_all(&mut scores);
         for rated in row.iter() {
             let ask = |user| {
                 f64::from(rated.value - model.predict(Query { user, item: Some(rated.item), time: None }))
@@ -267,19 +272,35 @@ fn somebody_new_is_folded_in_near_where_training_puts_them() {
 }
 
 #[test]
-fn what_folding_in_says_of_each_rating_adds_up() {
+fn the_parts_of_a_newcomers_prediction_add_up() {
     let train = common::planted(60, 50, 0.3, 1);
     for (name, _, algorithm) in configurations() {
         let model = fit(&*algorithm, &train, 1, Isa::detect());
-        let (items, values) = ([Item(2), Item(9), Item(30)], [5.0, 1.0, 4.0]);
-        let Some(somebody) = model.fold_in(Row::new(&items, &values)) else { continue };
-        let vector: Vec<f32> = somebody.factors.iter().copied().chain([somebody.bias]).collect();
-        for (f, &entry) in vector.iter().enumerate() {
-            let sum = somebody.prior[f] + somebody.influence.iter().map(|share| share[f]).sum::<f32>();
-            assert!((sum - entry).abs() < 1e-5, "{name}");
+        let mut scores = vec![0.0; train.items()];
+        for (items, values) in [(&[Item(2), Item(9), Item(30)][..], &[5.0, 1.0, 4.0][..]), (&[], &[])] {
+            let Some(somebody) = model.fold_in(Row::new(items, values)) else { continue };
+            somebody.score_all(&mut scores);
+            for item in [0, 9, 49] {
+                let parts = somebody.parts(Item(item as u32));
+                assert_eq!(parts.shares.len(), items.len(), "{name}");
+                assert!((parts.sum() - scores[item]).abs() < 1e-4, "{name}: {parts:?} and {}", scores[item]);
+            }
         }
-        let nobody = model.fold_in(Row::new(&[], &[])).expect("an empty history is one");
-        assert_eq!(nobody.factors, nobody.prior[..nobody.factors.len()], "{name}");
+    }
+}
+
+#[test]
+fn somebody_without_a_rating_is_folded_in_as_the_unknown() {
+    let train = common::planted(60, 50, 0.3, 1);
+    for (name, _, algorithm) in configurations() {
+        let model = fit(&*algorithm, &train, 1, Isa::detect());
+        let Some(nobody) = model.fold_in(Row::new(&[], &[])) else { continue };
+        let mut scores = [vec![0.0; train.items()], vec![0.0; train.items()]];
+        nobody.score_all(&mut scores[0]);
+        model.predict_all(None, None, &mut scores[1]);
+        for (folded, unknown) in scores[0].iter().zip(&scores[1]) {
+            assert!((folded - unknown).abs() < 1e-4, "{name}: {folded} and {unknown}");
+        }
     }
 }
 

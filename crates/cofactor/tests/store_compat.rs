@@ -1,8 +1,5 @@
 //! Files of every format version that there has been still open and answer as they did.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
 use cofactor::data::attributes::{Attributes, Column, TITLE, Values};
 use cofactor::data::ratings::{Duplicates, Ratings, RatingsBuilder, Scale};
 use cofactor::fit::run::Run;
@@ -10,6 +7,7 @@ use cofactor::recommender::{HistoryEntry, Recommender, Request, Unknown, Who};
 use cofactor::registry;
 use cofactor::store::{FORMAT_VERSION, ModelFile};
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 
 fn file_of_version(version: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/v{version}.cofactor"))
@@ -53,7 +51,7 @@ fn write_the_file_of_this_version() {
     let configured = registry::find("mf").unwrap().configure(&config).unwrap();
     let ratings = checkerboard();
     let model = configured.fit(&ratings, &mut Run::new(3, 1).unwrap()).unwrap();
-    let mut file = ModelFile::new("mf", configured.config(), 3, Arc::new(ratings), model);
+    let mut file = ModelFile::new("mf", configured.config(), 3, ratings, model);
     file.metrics = Some(json!({ "rmse": { "mean": 0.25 } }));
     file.save(&path).unwrap();
     let recommender = Recommender::open(&path).unwrap();

@@ -14,11 +14,13 @@
 
 mod dot;
 mod isa;
+mod link;
 mod sgd;
 pub mod twin;
 
 pub use dot::{dot, dot_rows};
 pub use isa::Isa;
+pub use link::Link;
 pub use sgd::{Block, Entry, Sgd, sgd};
 
 /// How many partial sums a dot product keeps.

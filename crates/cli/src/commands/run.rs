@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 use cofactor::Error;
@@ -81,13 +80,8 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     report.seconds.evaluate += clock.elapsed().as_secs_f64();
 
     let test = outcome.fold.test;
-    let mut file = ModelFile::new(
-        model.entry.name,
-        outcome.config,
-        context.seed,
-        Arc::new(outcome.fold.train),
-        outcome.model,
-    );
+    let mut file =
+        ModelFile::new(model.entry.name, outcome.config, context.seed, outcome.fold.train, outcome.model);
     file.metrics = Some(json!(report.metrics));
     let recommender = Recommender::new(file)?;
     if let Some(example) = Example::of(&recommender, args, context.seed)? {

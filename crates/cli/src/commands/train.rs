@@ -1,7 +1,6 @@
 //! `cofactor train`: fit on all of the data, and keep the model.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 use cofactor::data::ratings::Ratings;
@@ -78,13 +77,8 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     if let Some(found) = &found {
         context.out.note(&stopped_early(found))?;
     }
-    let file = ModelFile::new(
-        model.entry.name,
-        model.configured.config(),
-        context.seed,
-        Arc::new(data.ratings),
-        fitted,
-    );
+    let file =
+        ModelFile::new(model.entry.name, model.configured.config(), context.seed, data.ratings, fitted);
     context.interrupt.defer(|| Ok(file.save(&args.output)?))?;
     if context.out.is_json() {
         return Ok(context.out.object(&Trained {

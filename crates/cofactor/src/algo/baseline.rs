@@ -39,7 +39,7 @@
 
 use std::ops::ControlFlow;
 
-use cofactor_kernels::Isa;
+use cofactor_kernels::{Isa, Link};
 use serde::{Deserialize, Serialize};
 
 use crate::data::ids::Item;
@@ -124,7 +124,7 @@ impl Algorithm for Baseline {
         Ok(factors)
     }
 
-    fn restore(&self, tensors: Tensors) -> Result<Factors> {
+    fn restore(&self, tensors: Tensors, _train: &Ratings) -> Result<Factors> {
         Factors::restore(tensors)
     }
 }
@@ -133,6 +133,7 @@ impl Algorithm for Baseline {
 fn start(train: &Ratings, isa: Isa) -> Factors {
     Factors {
         isa,
+        link: Link::Identity,
         mean: train.mean() as f32,
         users: Matrix::zeros(train.users(), 0),
         items: Matrix::zeros(train.items(), 0),

@@ -48,7 +48,7 @@
 
 use std::ops::ControlFlow;
 
-use cofactor_kernels::{Sgd, sgd};
+use cofactor_kernels::{Link, Sgd, sgd};
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
@@ -211,7 +211,7 @@ impl Algorithm for Mf {
         Ok(factors)
     }
 
-    fn restore(&self, tensors: Tensors) -> Result<Factors> {
+    fn restore(&self, tensors: Tensors, _train: &Ratings) -> Result<Factors> {
         Factors::restore(tensors)
     }
 }
@@ -238,6 +238,7 @@ impl Mf {
         };
         Factors {
             isa: run.isa(),
+            link: Link::Identity,
             mean: if self.biases { mean as f32 } else { 0.0 },
             users: noisy(&user_counts, Purpose::UserFactors),
             items: noisy(&train.item_counts(), Purpose::ItemFactors),

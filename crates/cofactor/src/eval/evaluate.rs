@@ -361,7 +361,7 @@ mod tests {
     use crate::data::ratings::{Duplicates, RatingsBuilder, Row, Time};
     use crate::data::split::{nothing_published, plan};
     use crate::fit::factors::Factors;
-    use crate::fit::model::{Folded, Tensors};
+    use crate::fit::model::{Newcomer, Tensors};
     use crate::registry;
     use serde_json::{Map, json};
 
@@ -439,7 +439,7 @@ mod tests {
         fn factors(&self) -> Option<&Factors> {
             None
         }
-        fn fold_in(&self, _: Row<'_>) -> Option<Folded> {
+        fn fold_in<'a>(&'a self, _: Row<'a>) -> Option<Box<dyn Newcomer + 'a>> {
             None
         }
         fn tensors(&self) -> Tensors {

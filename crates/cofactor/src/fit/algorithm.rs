@@ -44,8 +44,9 @@ pub trait Algorithm: Default + Serialize + DeserializeOwned + Send + Sync {
     /// [`Error::Diverged`] when a parameter or the loss leaves the finite numbers. Never returns `Ok` with one that has.
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Self::Model>;
 
-    /// Makes the model from its tensors. The file's frame has been checked, the shapes have not.
-    fn restore(&self, tensors: Tensors) -> Result<Self::Model>;
+    /// Makes the model from its tensors and the ratings it was trained on, which carry no times. The file's frame has been
+    /// checked, the shapes have not.
+    fn restore(&self, tensors: Tensors, train: &Ratings) -> Result<Self::Model>;
 
     /// What the ranges of the knobs cannot say, such as one parameter depending on another.
     fn check(&self) -> Result<()> {

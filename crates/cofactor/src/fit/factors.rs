@@ -1,13 +1,16 @@
-//! A model as biases and one inner product: r̂_ui = μ + b_u + b_i + p_uᵀq_i.
+//! A model as biases and one inner product: r̂_ui = g(z_ui), z_ui = μ + b_u + b_i + p_uᵀq_i, with g the [`Link`].
 //!
 //! P is m×k and Q is n×k, row-major f32, each row padded with zeros ([`kernels::padded`]) so that kernels need no tail.
 
-use cofactor_kernels::{self as kernels, Isa};
+use cofactor_kernels::{self as kernels, Isa, Link};
 
-use super::model::{Folded, Model, Query, Tensors};
+use super::model::{Model, Newcomer, Parts, Query, Share, Tensors};
 use crate::data::ids::{Item, User};
 use crate::data::ratings::{Row, Time};
 use crate::error::{Error, Result};
+
+/// How many steps of Gauss and Newton a newcomer is given under a link that is not the identity; more move nothing in the third digit.
+const LINK_STEPS: usize = 6;
 
 /// A row-major matrix whose rows are padded with zeros to [`Matrix::stride`] and whose memory is aligned to cache lines.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,6 +105,8 @@ impl Matrix {
 pub struct Factors {
     /// The kernels that score; they change the speed and never the bits.
     pub isa: Isa,
+    /// g.
+    pub link: Link,
     /// μ.
     pub mean: f32,
     /// P, m×k.
@@ -215,7 +220,7 @@ impl Factors {
                 (&unseen_item[..], self.unseen_item[k])
             }
         };
-        self.mean + bias_user + bias_item + kernels::dot(self.isa, p, q)
+        self.link.value(self.mean + bias_user + bias_item + kernels::dot(self.isa, p, q))
     }
 
     /// The predictions for all items; `out` has n entries.
@@ -232,7 +237,7 @@ impl Factors {
     pub fn score_all(&self, factors: &[f32], bias: f32, out: &mut [f32]) {
         kernels::dot_rows(self.isa, &self.padded(factors), self.items.as_slice(), out);
         for (score, item_bias) in out.iter_mut().zip(&self.item_bias) {
-            *score += self.mean + bias + item_bias;
+            *score = self.link.value(*score + (self.mean + bias + item_bias));
         }
     }
 
@@ -244,9 +249,21 @@ impl Factors {
 
     /// A new user from a few ratings: the maximum of the posterior with Q fixed.
     ///
-    /// With q̃ = (q, 1), prior mean π and precision Λ = σ²Σ⁻¹: p̃ = π + (Σ q̃q̃ᵀ + Λ)⁻¹ Σ (r − μ − b_i − q̃ᵀπ) q̃, so each
-    /// rating's share in p̃ is its own term of the last sum. Cost: O(|S|k² + k³).
+    /// With q̃ = (q, 1), prior mean π and precision Λ = σ²Σ⁻¹, and g′ the slope at each rating's z: one step of Gauss and Newton goes from p̃ to
+    /// π + (Σ g′²q̃q̃ᵀ + Λ)⁻¹ Σ g′(r − g(z) + g′·q̃ᵀ(p̃ − π)) q̃, so each rating's share in the new p̃ is its own term of the last sum.
+    /// The identity needs one step from π, the logistic link a few. Cost of a step: O(|S|k² + k³).
     pub fn fold_in(&self, history: Row<'_>) -> Folded {
+        let mut folded = self.fold_step(history, &self.prior.mean);
+        if self.link != Link::Identity {
+            for _ in 1..LINK_STEPS {
+                let place: Vec<f32> = folded.factors.iter().copied().chain([folded.bias]).collect();
+                folded = self.fold_step(history, &place);
+            }
+        }
+        folded
+    }
+
+    fn fold_step(&self, history: Row<'_>, place: &[f32]) -> Folded {
         let k = self.k();
         let exists: Vec<bool> = (0..=k).map(|f| self.prior.exists(f)).collect();
         let extended = |item: Item| -> Vec<f64> {
@@ -254,21 +271,29 @@ impl Factors {
             q.zip(&exists).map(|(entry, &exists)| if exists { f64::from(entry) } else { 0.0 }).collect()
         };
         let mut normal = self.prior.normal_matrix();
-        for &item in history.items {
-            let q = extended(item);
+        let mut terms = Vec::with_capacity(history.len());
+        for rated in history.iter() {
+            let q = extended(rated.item);
+            let (p, bias) = place.split_at(k);
+            let z = self.linear(p, bias[0], rated.item);
+            let slope = f64::from(self.link.slope(z));
+            let moved: f64 =
+                q.iter().zip(place).zip(&self.prior.mean).map(|((q, &p), &pi)| q * f64::from(p - pi)).sum();
+            let residual = f64::from(rated.value - self.link.value(z)) + slope * moved;
             for (row, &a) in q.iter().enumerate() {
                 for (column, &b) in q[..=row].iter().enumerate() {
-                    normal[row * (k + 1) + column] += a * b;
+                    normal[row * (k + 1) + column] += slope * slope * a * b;
                 }
             }
+            terms.push((q, slope * residual));
         }
         cholesky(&mut normal, k + 1);
-        let unknown = |item: Item| Query { user: None, item: Some(item), time: None };
-        let influence: Vec<Vec<f32>> = history
-            .iter()
-            .map(|rated| {
-                let residual = f64::from(rated.value - self.predict(unknown(rated.item)));
-                let mut share: Vec<f64> = extended(rated.item).iter().map(|q| q * residual).collect();
+        let influence: Vec<Vec<f32>> = terms
+            .into_iter()
+            .map(|(mut share, pull)| {
+                for entry in &mut share {
+                    *entry *= pull;
+                }
                 cholesky_solve(&normal, &mut share);
                 share.into_iter().map(|entry| entry as f32).collect()
             })
@@ -283,11 +308,20 @@ impl Factors {
         Folded { factors: vector, bias, prior: self.prior.mean.clone(), influence }
     }
 
+    /// z for a user's vector (k entries) and bias.
+    fn linear(&self, factors: &[f32], bias: f32, item: Item) -> f32 {
+        let product = kernels::dot(self.isa, &self.padded(factors), self.items.row(item.index()));
+        self.mean + bias + self.item_bias[item.index()] + product
+    }
+
     /// All arrays by name.
     pub fn tensors(&self) -> Tensors {
         let mut tensors = Tensors::default();
         let k = self.k();
         tensors.insert("mean", &[1], vec![self.mean]);
+        if let Link::Logistic { min, range } = self.link {
+            tensors.insert("link", &[2], vec![min, range]);
+        }
         tensors.insert("user_factors", &[self.users.rows(), k], self.users.to_dense());
         tensors.insert("item_factors", &[self.items.rows(), k], self.items.to_dense());
         tensors.insert("user_bias", &[self.users.rows()], self.user_bias.clone());
@@ -300,13 +334,6 @@ impl Factors {
 
     /// The reverse of [`Self::tensors`]. Refuses shapes that do not fit each other and values that are not finite.
     pub fn restore(mut tensors: Tensors) -> Result<Self> {
-        let finite = |name: &str, data: &[f32]| match data.iter().position(|entry| !entry.is_finite()) {
-            None => Ok(()),
-            Some(at) => Err(Error::unsupported(format!("tensor '{name}' holds {} at {at}", data[at]), "")),
-        };
-        for (name, tensor) in &tensors.0 {
-            finite(name, &tensor.data)?;
-        }
         let ([m, k], users) = tensors.take("user_factors")?;
         let ([n, k_items], items) = tensors.take("item_factors")?;
         if k != k_items || kernels::padded(k) > kernels::MAX_PADDED {
@@ -327,6 +354,7 @@ impl Factors {
         }
         Ok(Self {
             isa: Isa::detect(),
+            link: restore_link(&mut tensors)?,
             mean: tensors.take_vector("mean", 1)?[0],
             users: Matrix::from_dense(m, k, &users),
             items: Matrix::from_dense(n, k, &items),
@@ -351,13 +379,85 @@ impl Model for Factors {
         Some(self)
     }
 
-    fn fold_in(&self, history: Row<'_>) -> Option<Folded> {
-        Some(self.fold_in(history))
+    fn fold_in<'a>(&'a self, history: Row<'a>) -> Option<Box<dyn Newcomer + 'a>> {
+        Some(Box::new(FoldedUser { factors: self, folded: self.fold_in(history) }))
     }
 
     fn tensors(&self) -> Tensors {
         self.tensors()
     }
+}
+
+/// A user who is not in the model, made from a few ratings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Folded {
+    /// The user's vector p, k entries.
+    pub factors: Vec<f32>,
+    /// The user's bias.
+    pub bias: f32,
+    /// What the user would be with no ratings at all: the prior's mean, k entries and the bias last.
+    pub prior: Vec<f32>,
+    /// For each rating of the history, what it added to the vector and (last entry) to the bias; k + 1 entries each.
+    /// The prior and these add up to the vector and the bias.
+    pub influence: Vec<Vec<f32>>,
+}
+
+struct FoldedUser<'a> {
+    factors: &'a Factors,
+    folded: Folded,
+}
+
+impl FoldedUser<'_> {
+    /// What a part of the user's vector and bias (k entries, the bias last) adds to z for an item, and how much of it by the vector.
+    fn part(&self, part: &[f32], item: Item) -> (f64, f64) {
+        let (bias, vector) = part.split_last().expect("the bias is always there");
+        let q = self.factors.items.entries(item.index());
+        let taste = vector.iter().zip(q).map(|(&p, &q)| f64::from(p) * f64::from(q)).sum::<f64>();
+        (taste + f64::from(*bias), taste)
+    }
+}
+
+impl Newcomer for FoldedUser<'_> {
+    fn score_all(&self, out: &mut [f32]) {
+        self.factors.score_all(&self.folded.factors, self.folded.bias, out);
+    }
+
+    /// Under a link, what the ratings add to z is told in units of the ratings by the slope of the secant from where the prior stands to where
+    /// they lead, so that the parts still add up.
+    fn parts(&self, item: Item) -> Parts {
+        let Factors { link, mean, item_bias, .. } = self.factors;
+        let item_level = mean + item_bias[item.index()];
+        let prior_level = item_level + self.part(&self.folded.prior, item).0 as f32;
+        let shares: Vec<(f64, f64)> =
+            self.folded.influence.iter().map(|influence| self.part(influence, item)).collect();
+        let moved: f64 = shares.iter().map(|(all, _)| all).sum();
+        let rise = f64::from(link.value(prior_level + moved as f32) - link.value(prior_level));
+        let slope = match link {
+            Link::Identity => 1.0,
+            Link::Logistic { .. } if moved.abs() < 1e-4 => f64::from(link.slope(prior_level)),
+            Link::Logistic { .. } => rise / moved,
+        };
+        let told =
+            |(all, taste): (f64, f64)| Share { all: (slope * all) as f32, taste: (slope * taste) as f32 };
+        Parts {
+            mean: link.value(*mean),
+            item_bias: link.value(item_level) - link.value(*mean),
+            prior: link.value(prior_level) - link.value(item_level),
+            shares: shares.into_iter().map(told).collect(),
+        }
+    }
+}
+
+/// The link of a file; files without one have the identity.
+fn restore_link(tensors: &mut Tensors) -> Result<Link> {
+    if !tensors.has("link") {
+        return Ok(Link::Identity);
+    }
+    let ends = tensors.take_vector("link", 2)?;
+    if ends[1] > 0.0 {
+        return Ok(Link::Logistic { min: ends[0], range: ends[1] });
+    }
+    Err(Error::unsupported(format!("tensor 'link' holds a scale with a range of {}", ends[1]), ""))
 }
 
 /// The mean vector of the rows that have ratings; k entries and the mean bias last.
@@ -404,5 +504,74 @@ fn cholesky_solve(l: &[f64], b: &mut [f64]) {
     for i in (0..d).rev() {
         let sum: f64 = (i + 1..d).map(|f| l[f * d + i] * b[f]).sum();
         b[i] = (b[i] - sum) / l[i * d + i];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STARS: Link = Link::Logistic { min: 1.0, range: 4.0 };
+
+    /// Two users and four items with two factors.
+    fn factors(link: Link) -> Factors {
+        let users = Matrix::from_dense(2, 2, &[0.5, -0.2, 0.1, 0.9]);
+        let counts = [3, 4];
+        let user_bias = vec![0.1, -0.3];
+        Factors {
+            isa: Isa::detect(),
+            link,
+            mean: link.inverse(3.5),
+            prior: Prior::of(&users, &user_bias, &counts, 0.7, true),
+            users,
+            items: Matrix::from_dense(4, 2, &[1.0, 0.3, -0.7, 0.4, 0.2, -1.1, 0.8, 0.8]),
+            user_bias,
+            item_bias: vec![0.2, -0.1, 0.0, 0.3],
+            unseen_item: vec![0.0; 3],
+        }
+    }
+
+    /// −2 log posterior of a user's vector and bias, up to a constant.
+    fn energy(factors: &Factors, history: Row<'_>, place: &[f64]) -> f64 {
+        let d = place.len();
+        let off: Vec<f64> = place.iter().zip(&factors.prior.mean).map(|(p, &pi)| p - f64::from(pi)).collect();
+        let penalty: f64 =
+            (0..d * d).map(|at| off[at / d] * f64::from(factors.prior.precision[at]) * off[at % d]).sum();
+        let place: Vec<f32> = place.iter().map(|&entry| entry as f32).collect();
+        let residual = |rated: crate::data::ratings::Rated| {
+            let z = factors.linear(&place[..d - 1], place[d - 1], rated.item);
+            f64::from(rated.value - factors.link.value(z))
+        };
+        penalty + history.iter().map(|rated| residual(rated).powi(2)).sum::<f64>()
+    }
+
+    #[test]
+    fn folding_in_ends_where_no_step_leads_lower() {
+        let (items, values) = ([Item(0), Item(1), Item(3)], [5.0, 2.0, 4.0]);
+        let history = Row::new(&items, &values);
+        for link in [Link::Identity, STARS] {
+            let factors = factors(link);
+            let folded = factors.fold_in(history);
+            let place: Vec<f64> =
+                folded.factors.iter().chain([&folded.bias]).map(|&entry| f64::from(entry)).collect();
+            let best = energy(&factors, history, &place);
+            for coordinate in 0..place.len() {
+                for step in [-0.05, 0.05] {
+                    let mut moved = place.clone();
+                    moved[coordinate] += step;
+                    assert!(energy(&factors, history, &moved) > best, "{link:?} {coordinate} {step}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_comes_back_from_the_tensors() {
+        for link in [Link::Identity, STARS] {
+            assert_eq!(Factors::restore(factors(link).tensors()).unwrap().link, link);
+        }
+        let mut tensors = factors(STARS).tensors();
+        tensors.insert("link", &[2], vec![1.0, 0.0]);
+        assert!(Factors::restore(tensors).is_err());
     }
 }

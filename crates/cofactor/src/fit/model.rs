@@ -30,10 +30,10 @@ pub trait Model: Send + Sync {
     /// The model as biases and one inner product, if it is one: for top-N and similarity.
     fn factors(&self) -> Option<&Factors>;
 
-    /// A new user's vector from a few ratings, with everything else fixed; `None` if the model has no such thing.
-    fn fold_in(&self, history: Row<'_>) -> Option<Folded>;
+    /// Somebody who is not in the model, made from a few ratings with everything else fixed; `None` if the model has no such thing.
+    fn fold_in<'a>(&'a self, history: Row<'a>) -> Option<Box<dyn Newcomer + 'a>>;
 
-    /// All that has been learned, as named arrays, for the model file.
+    /// All that has been learned, as named arrays, for the model file. The training ratings are kept beside them.
     fn tensors(&self) -> Tensors;
 
     /// For how many users and items it was made: m and n, which a model file compares with its ids. A model without
@@ -43,45 +43,141 @@ pub trait Model: Send + Sync {
     }
 }
 
-/// A user who is not in the model, made from a few ratings.
+/// Somebody who came with a few ratings after training.
+pub trait Newcomer {
+    /// The predictions for all n items, in the order of their indices. `out` has n entries.
+    fn score_all(&self, out: &mut [f32]);
+
+    /// The prediction for one item in its parts, which add up to it.
+    fn parts(&self, item: Item) -> Parts;
+}
+
+/// A predicted rating in its parts, in units of the ratings.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Folded {
-    /// The user's vector p, k entries.
-    pub factors: Vec<f32>,
-    /// The user's bias.
-    pub bias: f32,
-    /// What the user would be with no ratings at all: the prior's mean, k entries and the bias last.
-    pub prior: Vec<f32>,
-    /// For each rating of the history, what it added to the vector and (last entry) to the bias; k + 1 entries each.
-    /// The prior and these add up to the vector and the bias.
-    pub influence: Vec<Vec<f32>>,
+pub struct Parts {
+    /// What is predicted for all users and items alike: μ.
+    pub mean: f32,
+    /// What the item adds for everybody: b_i.
+    pub item_bias: f32,
+    /// What is added for somebody who has rated nothing.
+    pub prior: f32,
+    /// What each rating of the history adds, in its order.
+    pub shares: Vec<Share>,
+}
+
+/// What one rating of a history adds to a predicted rating.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share {
+    /// All of it.
+    pub all: f32,
+    /// The part that is owed to the item in question; the rest tells how generously the user rates.
+    pub taste: f32,
+}
+
+impl Parts {
+    /// The prediction.
+    pub fn sum(&self) -> f32 {
+        self.mean + self.item_bias + self.prior + self.shares.iter().map(|share| share.all).sum::<f32>()
+    }
 }
 
 /// Named arrays of one model.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tensors(pub BTreeMap<String, Tensor>);
 
-/// An array of f32, row-major.
+/// An array, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor {
     /// The length of each dimension.
     pub shape: Vec<usize>,
     /// The entries; as many as the product of the shape.
-    pub data: Vec<f32>,
+    pub data: Data,
+}
+
+/// The entries of a tensor.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Data {
+    /// Numbers.
+    F32(Vec<f32>),
+    /// Indices and counts.
+    U32(Vec<u32>),
+}
+
+impl Data {
+    /// The entries' bits, to compare two models by.
+    pub fn bits(&self) -> &[u32] {
+        match self {
+            Self::F32(data) => bytemuck::cast_slice(data),
+            Self::U32(data) => data,
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::F32(data) => data.len(),
+            Self::U32(data) => data.len(),
+        }
+    }
 }
 
 impl Tensors {
-    /// Adds an array.
+    /// Adds an array of numbers.
     ///
     /// # Panics
     /// When the shape and the number of entries differ: an error of the algorithm.
     pub fn insert(&mut self, name: &str, shape: &[usize], data: Vec<f32>) {
+        self.insert_data(name, shape, Data::F32(data));
+    }
+
+    /// Adds a vector of indices or counts.
+    pub fn insert_indices(&mut self, name: &str, data: Vec<u32>) {
+        self.insert_data(name, &[data.len()], Data::U32(data));
+    }
+
+    fn insert_data(&mut self, name: &str, shape: &[usize], data: Data) {
         assert_eq!(shape.iter().product::<usize>(), data.len(), "tensor '{name}' has another shape");
         self.0.insert(name.to_owned(), Tensor { shape: shape.to_owned(), data });
     }
 
-    /// Takes an array out that must have that many dimensions.
+    /// Whether there is an array of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Takes an array of numbers out that must have that many dimensions and hold nothing that is not finite.
     pub fn take<const D: usize>(&mut self, name: &str) -> Result<([usize; D], Vec<f32>)> {
+        match self.take_data(name)? {
+            (shape, Data::F32(data)) => match data.iter().position(|entry| !entry.is_finite()) {
+                None => Ok((shape, data)),
+                Some(at) => {
+                    Err(Error::unsupported(format!("tensor '{name}' holds {} at {at}", data[at]), ""))
+                }
+            },
+            (_, Data::U32(_)) => Err(Error::unsupported(format!("tensor '{name}' holds no f32"), "")),
+        }
+    }
+
+    /// Takes a vector of numbers out that must have that length.
+    pub fn take_vector(&mut self, name: &str, len: usize) -> Result<Vec<f32>> {
+        let ([found], data) = self.take(name)?;
+        expect_len(name, found, len).map(|()| data)
+    }
+
+    /// Takes a vector of indices out, each of which must be below `bound`.
+    pub fn take_indices(&mut self, name: &str, bound: usize) -> Result<Vec<u32>> {
+        match self.take_data::<1>(name)? {
+            (_, Data::U32(data)) => match data.iter().position(|&index| index as usize >= bound) {
+                None => Ok(data),
+                Some(at) => {
+                    let problem = format!("tensor '{name}' holds {} at {at}, not below {bound}", data[at]);
+                    Err(Error::unsupported(problem, ""))
+                }
+            },
+            (_, Data::F32(_)) => Err(Error::unsupported(format!("tensor '{name}' holds no u32"), "")),
+        }
+    }
+
+    fn take_data<const D: usize>(&mut self, name: &str) -> Result<([usize; D], Data)> {
         let Some(tensor) = self.0.remove(name) else {
             return Err(Error::unsupported(format!("the model has no tensor '{name}'"), ""));
         };
@@ -91,13 +187,11 @@ impl Tensors {
         };
         Ok((shape, tensor.data))
     }
+}
 
-    /// Takes a vector out that must have that length.
-    pub fn take_vector(&mut self, name: &str, len: usize) -> Result<Vec<f32>> {
-        let ([found], data) = self.take(name)?;
-        if found == len {
-            return Ok(data);
-        }
-        Err(Error::unsupported(format!("tensor '{name}' has {found} entries, not {len}"), ""))
+fn expect_len(name: &str, found: usize, len: usize) -> Result<()> {
+    if found == len {
+        return Ok(());
     }
+    Err(Error::unsupported(format!("tensor '{name}' has {found} entries, not {len}"), ""))
 }

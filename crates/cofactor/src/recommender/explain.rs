@@ -1,7 +1,5 @@
 //! Why an item is predicted as it is: what each rating of the user's history adds.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 
 use super::history::History;
@@ -9,8 +7,7 @@ use super::{NamedItem, Recommender, Who};
 use crate::data::ids::Item;
 use crate::data::ratings::{Rated, Row};
 use crate::error::Result;
-use crate::fit::factors::Factors;
-use crate::fit::model::{Folded, Query};
+use crate::fit::model::{Newcomer, Parts, Query, Share};
 
 /// What one rating of the history adds to a predicted rating.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -48,28 +45,6 @@ pub struct Explanation<'a> {
     pub contributions: Vec<Contribution<'a>>,
 }
 
-/// Somebody folded in, ready to be asked about items.
-pub(super) struct Explainer<'a> {
-    pub(super) factors: &'a Factors,
-    pub(super) folded: Cow<'a, Folded>,
-}
-
-impl Explainer<'_> {
-    /// What a part of the user's vector and bias (k entries, the bias last) adds for an item, and how much of it by the vector.
-    fn part(&self, part: &[f32], item: Item) -> (f64, f64) {
-        let (bias, vector) = part.split_last().expect("the bias is always there");
-        let q = self.factors.items.entries(item.index());
-        let taste = vector.iter().zip(q).map(|(&p, &q)| f64::from(p) * f64::from(q)).sum::<f64>();
-        (taste + f64::from(*bias), taste)
-    }
-
-    fn score(&self, item: Item) -> f32 {
-        let vector: Vec<f32> = self.folded.factors.iter().copied().chain([self.folded.bias]).collect();
-        let item_bias = self.factors.item_bias[item.index()];
-        (f64::from(self.factors.mean) + f64::from(item_bias) + self.part(&vector, item).0) as f32
-    }
-}
-
 impl Recommender {
     /// The predicted rating of an item (by raw id or title) in its parts. Cost: O(|S|k² + k³) for |S| ratings.
     ///
@@ -89,10 +64,9 @@ impl Recommender {
     }
 
     fn explained(&self, history: Row<'_>, item: Item, score: Option<f32>) -> Result<Explanation<'_>> {
-        let (factors, folded) = self.fold_in(history)?;
-        let explainer = Explainer { factors, folded: Cow::Borrowed(&folded) };
-        let explained_score = explainer.score(item);
-        let mut contributions = self.contributions(&explainer, history, item);
+        let parts = self.fold_in(history)?.parts(item);
+        let explained_score = parts.sum();
+        let mut contributions = self.contributions(&parts, history);
         let size = |c: &Contribution<'_>| (c.taste.abs(), c.share.abs());
         contributions.sort_by(|a, b| {
             let (a, b) = (size(a), size(b));
@@ -102,9 +76,9 @@ impl Recommender {
             item: self.named(item),
             score: score.unwrap_or(explained_score),
             explained_score,
-            mean: factors.mean,
-            item_bias: factors.item_bias[item.index()],
-            prior: explainer.part(&folded.prior, item).0 as f32,
+            mean: parts.mean,
+            item_bias: parts.item_bias,
+            prior: parts.prior,
             contributions,
         })
     }
@@ -112,33 +86,25 @@ impl Recommender {
     /// The ratings that speak for an item more than for others, the strongest taste first, at most `n`.
     pub(super) fn reasons(
         &self,
-        explainer: &Explainer<'_>,
+        somebody: &dyn Newcomer,
         history: Row<'_>,
         item: Item,
         n: usize,
     ) -> Vec<Contribution<'_>> {
-        let mut reasons = self.contributions(explainer, history, item);
+        let mut reasons = self.contributions(&somebody.parts(item), history);
         reasons.retain(|contribution| contribution.taste > 0.0);
         reasons.sort_by(|a, b| b.taste.total_cmp(&a.taste));
         reasons.truncate(n);
         reasons
     }
 
-    fn contributions(
-        &self,
-        explainer: &Explainer<'_>,
-        history: Row<'_>,
-        item: Item,
-    ) -> Vec<Contribution<'_>> {
-        let contribution = |(rated, influence): (Rated, &Vec<f32>)| {
-            let (share, taste) = explainer.part(influence, item);
-            Contribution {
-                item: self.named(rated.item),
-                rating: rated.value,
-                share: share as f32,
-                taste: taste as f32,
-            }
+    fn contributions(&self, parts: &Parts, history: Row<'_>) -> Vec<Contribution<'_>> {
+        let contribution = |(rated, share): (Rated, &Share)| Contribution {
+            item: self.named(rated.item),
+            rating: rated.value,
+            share: share.all,
+            taste: share.taste,
         };
-        history.iter().zip(&explainer.folded.influence).map(contribution).collect()
+        history.iter().zip(&parts.shares).map(contribution).collect()
     }
 }

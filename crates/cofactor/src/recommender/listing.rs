@@ -1,19 +1,15 @@
 //! From somebody and a request to a list of picks.
 
-use std::borrow::Cow;
-
-use super::explain::Explainer;
 use super::{Basis, Pick, Recommendation, Recommender, Request, Unknown, top};
 use crate::data::ids::{Item, User};
 use crate::data::ratings::Row;
 use crate::error::Result;
-use crate::fit::factors::Factors;
-use crate::fit::model::Folded;
+use crate::fit::model::Newcomer;
 
 /// Somebody to score items for.
 pub(super) enum Subject<'a> {
     Known(User),
-    Folded(&'a Factors, Folded),
+    Folded(Box<dyn Newcomer + 'a>),
     Popular,
     Mean,
 }
@@ -87,10 +83,19 @@ impl<'a, 'r> Listing<'a, 'r> {
         let best = top::best(request.n, candidates, |item| {
             self.offered[item.index()] && seen.binary_search(&item).is_err()
         });
-        let explainer = if request.reasons > 0 { self.explainer(subject, history) } else { None };
-        let reasons = |item| match &explainer {
-            Some(explainer) => recommender.reasons(explainer, history, item, request.reasons),
-            None => Vec::new(),
+        let taken_in = match subject {
+            Subject::Known(_) if request.reasons > 0 => recommender.fold_in(history).ok(),
+            _ => None,
+        };
+        let somebody = match subject {
+            Subject::Folded(somebody) => Some(&**somebody),
+            _ => taken_in.as_deref(),
+        };
+        let reasons = |item| match somebody {
+            Some(somebody) if request.reasons > 0 => {
+                recommender.reasons(somebody, history, item, request.reasons)
+            }
+            _ => Vec::new(),
         };
         let pick = |(item, score)| Pick { item: recommender.named(item), score, reasons: reasons(item) };
         Recommendation { basis: subject.basis(), picks: best.into_iter().map(pick).collect() }
@@ -100,21 +105,9 @@ impl<'a, 'r> Listing<'a, 'r> {
         let model = &self.recommender.file.model;
         match subject {
             Subject::Known(user) => model.predict_all(Some(*user), None, scores),
-            Subject::Folded(factors, folded) => factors.score_all(&folded.factors, folded.bias, scores),
+            Subject::Folded(somebody) => somebody.score_all(scores),
             Subject::Popular => scores.copy_from_slice(self.recommender.popularity()),
             Subject::Mean => model.predict_all(None, None, scores),
-        }
-    }
-
-    /// What finds reasons for the picks, if there are ratings and a model that can tell.
-    fn explainer<'b>(&'b self, subject: &'b Subject<'_>, history: Row<'_>) -> Option<Explainer<'b>> {
-        match subject {
-            Subject::Known(_) => {
-                let (factors, folded) = self.recommender.fold_in(history).ok()?;
-                Some(Explainer { factors, folded: Cow::Owned(folded) })
-            }
-            Subject::Folded(factors, folded) => Some(Explainer { factors, folded: Cow::Borrowed(folded) }),
-            Subject::Popular | Subject::Mean => None,
         }
     }
 }

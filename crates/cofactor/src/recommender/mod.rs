@@ -24,8 +24,7 @@ use crate::data::ids::{IdMap, Item, RawId, User};
 use crate::data::ratings::{Catalog, Row};
 use crate::error::{Error, Result};
 use crate::fit::algorithm::Task;
-use crate::fit::factors::Factors;
-use crate::fit::model::{Folded, Query};
+use crate::fit::model::{Newcomer, Query};
 use crate::registry;
 use crate::store::ModelFile;
 
@@ -241,8 +240,8 @@ impl Recommender {
             }
             Who::History(entries) => {
                 let history = History::of(self, entries)?;
-                let (factors, folded) = self.fold_in(history.row())?;
-                Ok(listing.list(&Subject::Folded(factors, folded), history.row(), &mut scores))
+                let somebody = self.fold_in(history.row())?;
+                Ok(listing.list(&Subject::Folded(somebody), history.row(), &mut scores))
             }
         }
     }
@@ -329,9 +328,9 @@ impl Recommender {
         user.map_or(Row::new(&[], &[]), |user| self.file.seen.row(user))
     }
 
-    /// The factors, and somebody's place among them by a few ratings.
-    fn fold_in(&self, row: Row<'_>) -> Result<(&Factors, Folded)> {
-        self.file.model.factors().zip(self.file.model.fold_in(row)).ok_or_else(|| {
+    /// Somebody who comes with a few ratings.
+    fn fold_in<'a>(&'a self, row: Row<'a>) -> Result<Box<dyn Newcomer + 'a>> {
+        self.file.model.fold_in(row).ok_or_else(|| {
             let problem = format!("a '{}' model takes nobody in after training", self.file.algorithm);
             Error::unsupported(problem, "use a model with factors, such as 'mf'")
         })

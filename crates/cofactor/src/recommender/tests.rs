@@ -1,12 +1,10 @@
-use std::sync::Arc;
-
-use cofactor_kernels::Isa;
+use cofactor_kernels::{Isa, Link};
 use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::data::attributes::{Attributes, Column, TITLE, Values};
 use crate::data::ratings::{Duplicates, Ratings, RatingsBuilder, Scale};
-use crate::fit::factors::{Matrix, Prior};
+use crate::fit::factors::{Factors, Matrix, Prior};
 use crate::fit::run::Run;
 
 const SCALE: Scale = Scale { min: 1.0, max: 5.0 };
@@ -27,7 +25,7 @@ fn trained(algorithm: &str, config: Value, ratings: Ratings) -> Recommender {
     let Value::Object(config) = config else { panic!("a config is an object") };
     let configured = registry::find(algorithm).unwrap().configure(&config).unwrap();
     let model = configured.fit(&ratings, &mut Run::new(1, 1).unwrap()).unwrap();
-    Recommender::new(ModelFile::new(algorithm, configured.config(), 1, Arc::new(ratings), model)).unwrap()
+    Recommender::new(ModelFile::new(algorithm, configured.config(), 1, ratings, model)).unwrap()
 }
 
 /// Even users like even items, odd ones odd items; a fifth of the pairs is unrated.
@@ -51,6 +49,7 @@ fn planted() -> Recommender {
         ((0..m * k).map(wave).collect(), (0..n * k).map(|x| wave(x + 5)).collect());
     let factors = Factors {
         isa: Isa::detect(),
+        link: Link::Identity,
         mean: 3.0,
         users: Matrix::from_dense(m, k, &p),
         items: Matrix::from_dense(n, k, &q),
@@ -69,8 +68,8 @@ fn planted() -> Recommender {
     });
     let seen = ratings(entries, &[], Scale { min: 0.5, max: 5.5 });
     let configured = registry::find("mf").unwrap().configure(&Map::new()).unwrap();
-    let model = configured.restore(factors.tensors()).unwrap();
-    Recommender::new(ModelFile::new("mf", configured.config(), 0, Arc::new(seen), model)).unwrap()
+    let model = configured.restore(factors.tensors(), &seen).unwrap();
+    Recommender::new(ModelFile::new("mf", configured.config(), 0, seen, model)).unwrap()
 }
 
 fn history(entries: &[(&str, f32)]) -> Vec<HistoryEntry> {

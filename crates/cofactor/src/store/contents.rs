@@ -13,7 +13,7 @@ use crate::data::attributes::Attributes;
 use crate::data::ids::{IdMap, Item};
 use crate::data::ratings::{Catalog, Ratings};
 use crate::error::Error;
-use crate::fit::model::{Model, Tensor, Tensors};
+use crate::fit::model::{self, Model, Tensor, Tensors};
 use crate::registry;
 
 const FORMAT: &str = "cofactor-model";
@@ -66,7 +66,10 @@ pub(super) fn parts<'a>(file: &'a ModelFile, tensors: &'a Tensors) -> Vec<Part<'
     parts.extend(tensors.0.iter().map(|(name, tensor)| Part {
         name: format!("{MODEL}{name}"),
         shape: tensor.shape.clone(),
-        array: Array::F32((&tensor.data).into()),
+        array: match &tensor.data {
+            model::Data::F32(data) => Array::F32(data.into()),
+            model::Data::U32(data) => Array::U32(data.into()),
+        },
     }));
     parts
 }
@@ -113,7 +116,7 @@ pub(super) fn read<R: Read + Seek>(file: &mut Opened<R>) -> Checked<ModelFile> {
     let data: DataInfo = json(file, "data")?;
     let catalog = read_catalog(file, &data.name)?;
     let seen = read_seen(file, Arc::new(catalog), &data)?;
-    let model = restore(&algorithm, &config, read_model(file)?)?;
+    let model = restore(&algorithm, &config, read_model(file)?, &seen)?;
     let (m, n) = (seen.users(), seen.items());
     if model.dimensions() != Some((m, n)) {
         let size =
@@ -122,7 +125,7 @@ pub(super) fn read<R: Read + Seek>(file: &mut Opened<R>) -> Checked<ModelFile> {
             "the model is for {size}, the ids are of {m} users and {n} items"
         )));
     }
-    Ok(ModelFile { algorithm, config, seed, metrics, data, seen: Arc::new(seen), model })
+    Ok(ModelFile { algorithm, config, seed, metrics, data, seen, model })
 }
 
 fn text<'a, R: Read + Seek>(file: &'a Opened<R>, name: &str) -> Checked<&'a str> {
@@ -205,18 +208,22 @@ fn read_model<R: Read + Seek>(file: &mut Opened<R>) -> Checked<Tensors> {
     let mut tensors = Tensors::default();
     for full_name in file.names() {
         let Some(name) = full_name.strip_prefix(MODEL) else { continue };
-        let Some((shape, Array::F32(data))) = file.tensor(&full_name)? else {
-            return Err(wrong_type(&full_name));
+        let (shape, data) = match file.tensor(&full_name)? {
+            Some((shape, Array::F32(data))) => (shape, model::Data::F32(data.into_owned())),
+            Some((shape, Array::U32(data))) => (shape, model::Data::U32(data.into_owned())),
+            _ => return Err(wrong_type(&full_name)),
         };
-        if let Some(at) = data.iter().position(|entry| !entry.is_finite()) {
-            return Err(Flaw::damaged(format!("tensor '{full_name}' holds {} at {at}", data[at])));
-        }
-        tensors.0.insert(name.to_owned(), Tensor { shape, data: data.into_owned() });
+        tensors.0.insert(name.to_owned(), Tensor { shape, data });
     }
     Ok(tensors)
 }
 
-fn restore(algorithm: &str, config: &Map<String, Value>, tensors: Tensors) -> Checked<Box<dyn Model>> {
+fn restore(
+    algorithm: &str,
+    config: &Map<String, Value>,
+    tensors: Tensors,
+    seen: &Ratings,
+) -> Checked<Box<dyn Model>> {
     let entry = registry::find(algorithm).map_err(|_| Flaw::Content {
         problem: format!("the file's model is a '{algorithm}', which this version of Cofactor does not know"),
         hint: NEWER,
@@ -226,7 +233,7 @@ fn restore(algorithm: &str, config: &Map<String, Value>, tensors: Tensors) -> Ch
         hint: NEWER,
     })?;
     configured
-        .restore(tensors)
+        .restore(tensors, seen)
         .map_err(|error| Flaw::damaged(format!("the tensors make no '{algorithm}': {}", first_line(&error))))
 }
 

@@ -41,7 +41,7 @@ pub struct ModelFile {
     pub data: DataInfo,
     /// The ratings it was trained on: what to leave out of recommendations, and what explains them. Without times once
     /// they have been in a file.
-    pub seen: Arc<Ratings>,
+    pub seen: Ratings,
     /// The model.
     pub model: Box<dyn Model>,
 }
@@ -86,7 +86,7 @@ impl ModelFile {
         algorithm: &str,
         config: Map<String, Value>,
         seed: u64,
-        seen: Arc<Ratings>,
+        seen: Ratings,
         model: Box<dyn Model>,
     ) -> Self {
         let data = DataInfo::of(&seen);

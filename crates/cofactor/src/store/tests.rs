@@ -37,7 +37,7 @@ fn fitted(texts: bool) -> ModelFile {
     let ratings = ratings(texts);
     let configured = registry::find("baseline").unwrap().configure(&Map::new()).unwrap();
     let model = configured.fit(&ratings, &mut Run::new(7, 1).unwrap()).unwrap();
-    let mut file = ModelFile::new("baseline", configured.config(), 7, Arc::new(ratings), model);
+    let mut file = ModelFile::new("baseline", configured.config(), 7, ratings, model);
     file.metrics = Some(json!({ "rmse": { "mean": 0.93, "stderr": 0.004 } }));
     file
 }
@@ -204,7 +204,7 @@ fn each_text_of_the_header_is_checked() {
 #[test]
 fn each_tensor_is_checked() {
     let nan = with_entries(false, "model/item_bias", 4, &f32::NAN.to_le_bytes());
-    assert_eq!(nan, "tensor 'model/item_bias' holds NaN at 1");
+    assert_eq!(nan, "the tensors make no 'baseline': tensor 'item_bias' holds NaN at 1");
     let order = "the ids of the items are not in order, or cut within a letter";
     assert_eq!(with_entries(false, "items/ids", 0, &9_i64.to_le_bytes()), order);
     let cut = "the ids of the users are not in order, or cut within a letter";
@@ -256,7 +256,7 @@ fn a_model_for_other_ids_is_refused() {
     let more = ratings(false).filter(|rating| rating.user.0 > 0);
     let mut builder = RatingsBuilder::new(false);
     more.iter().for_each(|r| builder.push(&r.user.0.to_string(), &r.item.0.to_string(), r.value, None));
-    file.seen = Arc::new(builder.finish("", None, Duplicates::Error, |_, _| Default::default()).unwrap());
+    file.seen = builder.finish("", None, Duplicates::Error, |_, _| Default::default()).unwrap();
     file.data = DataInfo::of(&file.seen);
     let expected = "the model is for 6 users and 5 items, the ids are of 5 users and 5 items";
     assert_eq!(problem(&saved(&file)), expected);

@@ -1,6 +1,6 @@
 //! From ratings in any order to [`Ratings`]: refusing what no model can be trained on, sorting in place, merging duplicates.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -135,7 +135,7 @@ impl RatingsBuilder {
             return Err(Rejected::Duplicates(duplicates));
         }
         // A sum of finite ratings need not be finite.
-        check_values(&ratings.values, None)?;
+        check_values(ratings.values(), None)?;
         Ok(ratings)
     }
 
@@ -165,15 +165,14 @@ impl RatingsBuilder {
         let range = if surplus > 0 { range_of(&columns.values) } else { seen };
         let (user_attributes, item_attributes) = attributes(&users, &items);
         let catalog = Catalog { name: name.to_owned(), users, items, user_attributes, item_attributes };
-        let ratings = Ratings {
-            catalog: Arc::new(catalog),
-            scale: declared.or(range).unwrap_or(Scale { min: 0.0, max: 0.0 }),
+        let ratings = Ratings::of(
+            Arc::new(catalog),
+            declared.or(range).unwrap_or(Scale { min: 0.0, max: 0.0 }),
             starts,
-            items: bytemuck::cast_vec(columns.items),
-            values: columns.values,
-            times: columns.times,
-            by_item: OnceLock::new(),
-        };
+            bytemuck::cast_vec(columns.items),
+            columns.values,
+            columns.times,
+        );
         (ratings, duplicates)
     }
 }

@@ -92,9 +92,12 @@ pub struct Rating {
 /// The ratings of one data set, or of one part of it.
 ///
 /// Rows are users; within a row the items increase. No pair of user and item occurs twice. Memory: 8 bytes a rating, 12 with times
-/// (20 with times more than 136 years apart), and 8 more once [`Self::by_item`] has been asked for.
+/// (20 with times more than 136 years apart), and 8 more once [`Self::by_item`] has been asked for. A clone shares them all.
 #[derive(Debug, Clone)]
-pub struct Ratings {
+pub struct Ratings(Arc<Table>);
+
+#[derive(Debug)]
+struct Table {
     catalog: Arc<Catalog>,
     scale: Scale,
     /// `starts[u]..starts[u+1]` are the positions of user `u`'s ratings; m + 1 entries.
@@ -134,56 +137,67 @@ impl Ratings {
         if values.iter().any(|value| !value.is_finite()) {
             return Err("a rating is not a finite number");
         }
-        Ok(Self { catalog, scale, starts, items, values, times: None, by_item: OnceLock::new() })
+        Ok(Self::of(catalog, scale, starts, items, values, None))
+    }
+
+    fn of(
+        catalog: Arc<Catalog>,
+        scale: Scale,
+        starts: Vec<usize>,
+        items: Vec<Item>,
+        values: Vec<f32>,
+        times: Option<Times>,
+    ) -> Self {
+        Self(Arc::new(Table { catalog, scale, starts, items, values, times, by_item: OnceLock::new() }))
     }
 
     /// Where each user's row starts (m + 1 entries), all items and all values.
     pub fn rows_compressed(&self) -> (&[usize], &[Item], &[f32]) {
-        (&self.starts, &self.items, &self.values)
+        (&self.0.starts, &self.0.items, &self.0.values)
     }
 
     /// What the indices stand for.
     pub fn catalog(&self) -> &Arc<Catalog> {
-        &self.catalog
+        &self.0.catalog
     }
 
     /// The range of the ratings: declared, or seen when the whole data set was read.
     pub fn scale(&self) -> Scale {
-        self.scale
+        self.0.scale
     }
 
     /// How many users the catalogue has: m. Some may have no rating in this part.
     pub fn users(&self) -> usize {
-        self.starts.len() - 1
+        self.0.starts.len() - 1
     }
 
     /// How many items the catalogue has: n. Some may have no rating in this part.
     pub fn items(&self) -> usize {
-        self.catalog.items.len()
+        self.0.catalog.items.len()
     }
 
     /// How many ratings there are: N.
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.0.values.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.0.values.is_empty()
     }
 
     /// Whether each rating has a time.
     pub fn has_times(&self) -> bool {
-        self.times.is_some()
+        self.0.times.is_some()
     }
 
     /// The ratings of one user.
     pub fn row(&self, user: User) -> Row<'_> {
-        let range = self.starts[user.index()]..self.starts[user.index() + 1];
+        let range = self.0.starts[user.index()]..self.0.starts[user.index() + 1];
         Row {
-            items: &self.items[range.clone()],
-            values: &self.values[range.clone()],
-            times: self.times.as_ref().map(|times| times.slice(range)),
+            items: &self.0.items[range.clone()],
+            values: &self.0.values[range.clone()],
+            times: self.0.times.as_ref().map(|times| times.slice(range)),
         }
     }
 
@@ -199,18 +213,18 @@ impl Ratings {
 
     /// All values, in the order of [`Self::iter`].
     pub fn values(&self) -> &[f32] {
-        &self.values
+        &self.0.values
     }
 
     /// The number of ratings of each user; m entries.
     pub fn user_counts(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
-        self.starts.windows(2).map(|pair| pair[1] - pair[0])
+        self.0.starts.windows(2).map(|pair| pair[1] - pair[0])
     }
 
     /// The number of ratings of each item; n entries.
     pub fn item_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.items()];
-        for item in &self.items {
+        for item in &self.0.items {
             counts[item.index()] += 1;
         }
         counts
@@ -221,17 +235,17 @@ impl Ratings {
         if self.is_empty() {
             return 0.0;
         }
-        self.values.iter().map(|&value| f64::from(value)).sum::<f64>() / self.len() as f64
+        self.0.values.iter().map(|&value| f64::from(value)).sum::<f64>() / self.len() as f64
     }
 
     /// The same ratings by item. Made at the first call; 8 bytes a rating.
     pub fn by_item(&self) -> &ByItem {
-        self.by_item.get_or_init(|| ByItem::of(self))
+        self.0.by_item.get_or_init(|| ByItem::of(self))
     }
 
     /// The first and the last time, if there are times and ratings.
     pub fn time_span(&self) -> Option<(Time, Time)> {
-        let times = self.times.as_ref()?;
+        let times = self.0.times.as_ref()?;
         let all = times.slice(0..self.len());
         (0..self.len()).map(|position| all.get(position)).fold(None, |span, time| match span {
             None => Some((time, time)),
@@ -243,9 +257,9 @@ impl Ratings {
     /// [`Self::iter`]; ids, scale and attributes are shared.
     #[must_use]
     pub fn filter(&self, mut keep: impl FnMut(Rating) -> bool) -> Self {
-        let mut starts = Vec::with_capacity(self.starts.len());
+        let mut starts = Vec::with_capacity(self.0.starts.len());
         let (mut items, mut values) = (Vec::new(), Vec::new());
-        let mut times = self.times.as_ref().map(|_| Times::default());
+        let mut times = self.0.times.as_ref().map(|_| Times::default());
         starts.push(0);
         for (user, row) in self.rows() {
             for rated in row.iter().filter(|rated| keep(rated.by(user))) {
@@ -257,15 +271,7 @@ impl Ratings {
             }
             starts.push(items.len());
         }
-        Self {
-            catalog: Arc::clone(&self.catalog),
-            scale: self.scale,
-            starts,
-            items,
-            values,
-            times,
-            by_item: OnceLock::new(),
-        }
+        Self::of(Arc::clone(&self.0.catalog), self.0.scale, starts, items, values, times)
     }
 
     /// SHA-256 over every raw id, item, value and time in order: the same for the same ratings in a file of any
@@ -275,11 +281,11 @@ impl Ratings {
         let mut record = Vec::new();
         for (user, row) in self.rows().filter(|(_, row)| !row.is_empty()) {
             record.clear();
-            record.extend_from_slice(self.catalog.user_id(user).to_string().as_bytes());
+            record.extend_from_slice(self.0.catalog.user_id(user).to_string().as_bytes());
             record.push(0);
             record.extend_from_slice(&(row.len() as u64).to_le_bytes());
             for rated in row.iter() {
-                match self.catalog.item_id(rated.item) {
+                match self.0.catalog.item_id(rated.item) {
                     RawId::Integer(id) => record.extend_from_slice(&id.to_le_bytes()),
                     RawId::Text(id) => {
                         record.extend_from_slice(id.as_bytes());
