@@ -89,6 +89,13 @@ pub fn cofactor() -> Result<PathBuf> {
     Ok(root().join("target/release/cofactor"))
 }
 
+/// A model with one of its presets, or its defaults, and on top of it these parameters.
+pub fn model(name: &str, preset: Option<&str>, parameters: &[(&str, &str)]) -> Result<Box<dyn Configured>> {
+    let pairs: Vec<(String, String)> =
+        parameters.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Ok(registry::find(name)?.configure_written(preset, &pairs)?)
+}
+
 /// `mf` with these parameters.
 pub fn mf(parameters: Value) -> Result<Box<dyn Configured>> {
     let Value::Object(parameters) = parameters else { anyhow::bail!("parameters are an object") };

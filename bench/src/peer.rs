@@ -76,36 +76,58 @@ impl Libmf {
     }
 }
 
-/// Python with NumPy, in an environment under `bench/target`.
+/// Python with the peers that are written in it, in an environment under `bench/target`.
 pub struct Python {
     program: PathBuf,
 }
+
+/// What the environment holds, and what it is imported as.
+const PACKAGES: [(&str, &str); 5] = [
+    ("numpy", "numpy"),
+    ("pandas", "pandas"),
+    ("scikit-surprise", "surprise"),
+    ("cmfrec", "cmfrec"),
+    ("lenskit", "lenskit"),
+];
+
+/// What keeps a package of Python on one thread.
+const ONE_THREAD: [&str; 5] = [
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "LK_NUM_THREADS",
+    "LK_NUM_BACKEND_THREADS",
+];
 
 impl Python {
     /// Makes the environment if it is not there.
     pub fn find() -> Result<Self> {
         let folder = target().join("venv");
         let program = folder.join("bin/python");
-        let ready =
-            || Command::new(&program).args(["-c", "import numpy"]).output().is_ok_and(|o| o.status.success());
-        if !ready() {
+        let imports = format!("import {}", PACKAGES.map(|(_, module)| module).join(", "));
+        if !Command::new(&program).args(["-c", &imports]).output().is_ok_and(|o| o.status.success()) {
             run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-            run(Command::new(&program).args(["-m", "pip", "install", "--quiet", "numpy"]))?;
+            let install = ["-m", "pip", "install", "--quiet"];
+            run(Command::new(&program).args(install).args(PACKAGES.map(|(package, _)| package)))?;
         }
         Ok(Self { program })
     }
 
-    /// Its version and NumPy's.
-    pub fn version(&self) -> String {
-        let show = "import sys, numpy; print(f'Python {sys.version.split()[0]}, NumPy {numpy.__version__}')";
-        first_line(&self.program.to_string_lossy(), &["-c", show])
+    /// Its version, and those of the packages.
+    pub fn version(&self, packages: &[&str]) -> String {
+        let show = format!(
+            "import platform; from importlib.metadata import version; \
+             print(', '.join(['Python ' + platform.python_version()] + [f'{{p}} {{version(p)}}' for p in {packages:?}]))"
+        );
+        first_line(&self.program.to_string_lossy(), &["-c", &show])
     }
 
     /// A script of `bench/peers`, on one thread.
     pub fn start(&self, script: &str, arguments: &[&Path]) -> Result<Process> {
         let mut command = Command::new(&self.program);
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script)).args(arguments);
-        Process::start(command.env("OPENBLAS_NUM_THREADS", "1").env("OMP_NUM_THREADS", "1"))
+        command.envs(ONE_THREAD.map(|limit| (limit, "1")));
+        Process::start(&mut command)
     }
 }
 

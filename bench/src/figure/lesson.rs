@@ -52,7 +52,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
     let ratio = theirs.over(&ours);
     let mut table = Table::new(["", "100 epochs, CPU s", "test MSE, not clipped"]);
     table.row([
-        python.version(),
+        python.version(&["numpy"]),
         format!("{theirs:.1}"),
         format!("{their_mse:.4} after {} epochs", bench.numpy_epochs),
     ]);

@@ -2,9 +2,11 @@
 
 mod accuracy;
 mod command;
+mod family;
 mod lesson;
 mod memory;
 mod reader;
+mod rivals;
 mod sgd;
 mod threads;
 
@@ -17,12 +19,14 @@ use crate::page::Section;
 pub type Measure = fn(&Bench) -> Result<Section>;
 
 /// All figures, by their names on the command line.
-pub const FIGURES: [(&str, Measure); 7] = [
+pub const FIGURES: [(&str, Measure); 9] = [
     ("sgd", sgd::measure),
     ("threads", threads::measure),
     ("lesson", lesson::measure),
     ("command", command::measure),
     ("accuracy", accuracy::measure),
+    ("family", family::measure),
+    ("rivals", rivals::measure),
     ("memory", memory::measure),
     ("reader", reader::measure),
 ];
