@@ -58,7 +58,7 @@ fn passes(criterion: &mut Criterion) {
                 let pass = |mut rows: Rows| {
                     let biases = biased.then_some((&mut rows.user_bias[..], &mut rows.item_bias[..]));
                     let (users, items) = (rows.users.as_mut_slice(), rows.items.as_mut_slice());
-                    let block = Block { users, items, biases };
+                    let block = Block { users, items, biases, paces: None };
                     (sgd(isa, &STEP, &entries, stride, block), rows)
                 };
                 group.bench_function(BenchmarkId::new(isa.name(), k), |bench| {
@@ -68,7 +68,8 @@ fn passes(criterion: &mut Criterion) {
             let pass = |mut rows: Rows| {
                 let biases = biased.then_some((&mut rows.user_bias[..], &mut rows.item_bias[..]));
                 let (users, items) = (rows.users.as_mut_slice(), rows.items.as_mut_slice());
-                (twin::sgd(&STEP, &entries, stride, users, items, biases), rows)
+                let block = Block { users, items, biases, paces: None };
+                (twin::sgd(&STEP, &entries, stride, block), rows)
             };
             group.bench_function(BenchmarkId::new("twin", k), |bench| {
                 bench.iter_batched(|| start.clone(), pass, BatchSize::LargeInput);

@@ -200,7 +200,8 @@ impl Bare {
             for _ in 0..Self::PASSES {
                 let biases = biased.then_some((&mut self.biases.0[..], &mut self.biases.1[..]));
                 let (users, items) = (self.users.as_mut_slice(), self.items.as_mut_slice());
-                sgd(Isa::detect(), &step, &self.entries, self.stride, Block { users, items, biases });
+                let block = Block { users, items, biases, paces: None };
+                sgd(Isa::detect(), &step, &self.entries, self.stride, block);
             }
         });
         (Self::ENTRIES * Self::PASSES) as f64 / 1e6 / cost.cpu

@@ -7,23 +7,35 @@ use std::ops::ControlFlow;
 use cofactor::data::ids::{Item, User};
 use cofactor::data::ratings::{Rating, Ratings, Row};
 use cofactor::error::Error;
+use cofactor::fit::algorithm::Kind;
 use cofactor::fit::model::{Data, Model, Query, Tensors};
 use cofactor::fit::run::Run;
 use cofactor::registry::{ALGORITHMS, Configured, Entry, find};
 use cofactor_kernels::Isa;
 use serde_json::{Map, Value};
 
-/// Every algorithm with its defaults and with each of its presets, its epochs cut for the sake of time.
+/// Every algorithm with its defaults, with each of its presets and with each option of its choices, its epochs cut for the sake of
+/// time.
 fn configurations() -> Vec<(String, &'static Entry, Box<dyn Configured>)> {
     let mut all = Vec::new();
     for entry in ALGORITHMS {
-        for preset in std::iter::once(None).chain(entry.presets.iter().map(|preset| Some(preset.name))) {
-            let mut parameters =
-                preset.map_or_else(Map::new, |name| entry.preset(name).expect("it is listed"));
+        let mut sets = vec![("defaults".to_owned(), Map::new())];
+        for preset in entry.presets {
+            sets.push((preset.name.to_owned(), entry.preset(preset.name).expect("it is listed")));
+        }
+        for knob in entry.knobs {
+            if let Kind::Choice { options } = knob.kind {
+                for &option in options {
+                    let set = Map::from_iter([(knob.name.to_owned(), Value::from(option))]);
+                    sets.push((format!("{} = {option}", knob.name), set));
+                }
+            }
+        }
+        for (set, mut parameters) in sets {
             if entry.knobs.iter().any(|knob| knob.name == "epochs") {
                 parameters.insert("epochs".into(), Value::from(5));
             }
-            let name = format!("{} {}", entry.name, preset.unwrap_or("defaults"));
+            let name = format!("{} {set}", entry.name);
             let configured = entry.configure(&parameters).unwrap_or_else(|error| panic!("{name}: {error}"));
             all.push((name, entry, configured));
         }

@@ -1,14 +1,25 @@
 //! Each update against the gradient of the objective, by central finite differences in f64.
 
-use cofactor_kernels::{Block, Entry, Isa, Sgd, padded, sgd};
+use cofactor_kernels::{Block, Entry, Isa, Link, Pace, PacedSgd, Sgd, paced_sgd, padded, sgd};
 
-/// One rating's share of the objective, equation (3) of `algo/mf.rs`, for one user and one item.
+const RATE: f64 = 0.05;
+const STARS: Link = Link::Logistic { min: 1.0, range: 4.0 };
+
+/// One rating's share of the objective, equation (4) of `algo/mf.rs`, for one user and one item.
+#[derive(Clone, Copy)]
 struct Objective {
+    link: Link,
     rating: f64,
     mean: f64,
     reg: f64,
     bias_reg: f64,
+    /// w_u and w_i.
+    weights: [f64; 2],
 }
+
+const PLAIN: Objective =
+    Objective { link: Link::Identity, rating: 4.0, mean: 0.0, reg: 0.03, bias_reg: 0.0, weights: [1.0; 2] };
+const BIASED: Objective = Objective { mean: 3.5, bias_reg: 0.02, ..PLAIN };
 
 /// p, q, b_u, b_i in one vector of 2k + 2 entries.
 impl Objective {
@@ -17,9 +28,19 @@ impl Objective {
         let (p, rest) = parameters.split_at(k);
         let (q, b) = rest.split_at(k);
         let dot: f64 = p.iter().zip(q).map(|(p, q)| p * q).sum();
-        let error = self.rating - (self.mean + b[0] + b[1] + dot);
+        let error = self.rating - self.predicted(self.mean + b[0] + b[1] + dot);
         let squared = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>();
-        error * error + self.reg * (squared(p) + squared(q)) + self.bias_reg * squared(b)
+        let penalty = |side: usize, factors: &[f64]| {
+            self.weights[side] * (self.reg * squared(factors) + self.bias_reg * squared(&b[side..=side]))
+        };
+        error * error + penalty(0, p) + penalty(1, q)
+    }
+
+    fn predicted(&self, z: f64) -> f64 {
+        match self.link {
+            Link::Identity => z,
+            Link::Logistic { min, range } => f64::from(min) + f64::from(range) / (1.0 + libm::exp(-z)),
+        }
     }
 
     fn gradient(&self, parameters: &[f64]) -> Vec<f64> {
@@ -35,40 +56,94 @@ impl Objective {
             })
             .collect()
     }
+
+    fn entry(&self) -> Entry {
+        Entry { user: 0, item: 0, value: self.rating as f32 }
+    }
+}
+
+/// One user and one item as the kernels take them.
+struct Pair {
+    p: Vec<f32>,
+    q: Vec<f32>,
+    b_u: [f32; 1],
+    b_i: [f32; 1],
+}
+
+impl Pair {
+    fn new(parameters: &[f64]) -> Self {
+        let k = (parameters.len() - 2) / 2;
+        let row = |values: &[f64]| {
+            let mut row = vec![0.0_f32; padded(k)];
+            row.iter_mut().zip(values).for_each(|(entry, &value)| *entry = value as f32);
+            row
+        };
+        let (b_u, b_i) = ([parameters[2 * k] as f32], [parameters[2 * k + 1] as f32]);
+        Self { p: row(&parameters[..k]), q: row(&parameters[k..2 * k]), b_u, b_i }
+    }
+
+    /// How far each parameter has moved.
+    fn moved(&self, parameters: &[f64]) -> Vec<f64> {
+        let k = (parameters.len() - 2) / 2;
+        let after = self.p[..k].iter().chain(&self.q[..k]).chain(&self.b_u).chain(&self.b_i);
+        after.zip(parameters).map(|(&after, &before)| f64::from(after) - before).collect()
+    }
 }
 
 /// The kernel's step divided by −η must be the gradient: the kernel takes 2η as its rate, as `algo/mf.rs` hands it over.
-fn step_of_the_kernel(objective: &Objective, rate: f64, parameters: &[f64], biased: bool) -> Vec<f64> {
-    let k = (parameters.len() - 2) / 2;
-    let stride = padded(k);
-    let row = |values: &[f64]| {
-        let mut row = vec![0.0_f32; stride];
-        row.iter_mut().zip(values).for_each(|(entry, &value)| *entry = value as f32);
-        row
-    };
-    let (mut p, mut q) = (row(&parameters[..k]), row(&parameters[k..2 * k]));
-    let (mut b_u, mut b_i) = ([parameters[2 * k] as f32], [parameters[2 * k + 1] as f32]);
+fn step_of_the_kernel(objective: &Objective, parameters: &[f64], biased: bool) -> Vec<f64> {
     let step = Sgd {
         mean: objective.mean as f32,
-        rate: (2.0 * rate) as f32,
-        keep_user: (1.0 - 2.0 * rate * objective.reg) as f32,
-        keep_item: (1.0 - 2.0 * rate * objective.reg) as f32,
-        bias_rate: (2.0 * rate) as f32,
-        keep_bias: (1.0 - 2.0 * rate * objective.bias_reg) as f32,
+        rate: (2.0 * RATE) as f32,
+        keep_user: (1.0 - 2.0 * RATE * objective.reg) as f32,
+        keep_item: (1.0 - 2.0 * RATE * objective.reg) as f32,
+        bias_rate: (2.0 * RATE) as f32,
+        keep_bias: (1.0 - 2.0 * RATE * objective.bias_reg) as f32,
     };
-    let entry = Entry { user: 0, item: 0, value: objective.rating as f32 };
-    let biases = biased.then_some((&mut b_u[..], &mut b_i[..]));
-    sgd(Isa::detect(), &step, &[entry], stride, Block { users: &mut p, items: &mut q, biases });
-    let after = p[..k].iter().chain(&q[..k]).chain(&b_u).chain(&b_i);
-    after.zip(parameters).map(|(&after, &before)| (f64::from(after) - before) / -rate).collect()
+    let mut pair = Pair::new(parameters);
+    let (users, items, stride) = (&mut pair.p[..], &mut pair.q[..], padded((parameters.len() - 2) / 2));
+    let biases = biased.then_some((&mut pair.b_u[..], &mut pair.b_i[..]));
+    sgd(Isa::detect(), &step, &[objective.entry()], stride, Block { users, items, biases, paces: None });
+    pair.moved(parameters).iter().map(|moved| moved / -RATE).collect()
 }
 
-fn largest_difference(objective: &Objective, parameters: &[f64], biased: bool) -> f64 {
-    let gradient = objective.gradient(parameters);
-    // Large enough that the step stands out of f32's rounding; one step is linear in the rate, so its size does not matter.
-    let step = step_of_the_kernel(objective, 0.05, parameters, biased);
-    let compared = if biased { parameters.len() } else { parameters.len() - 2 };
-    gradient.iter().zip(&step).take(compared).map(|(g, s)| (g - s).abs()).fold(0.0, f64::max)
+/// How the general pass moves the parameters, and the paces after it; each row's squares start at those given.
+fn paced_step(
+    objective: &Objective,
+    parameters: &[f64],
+    rate: f64,
+    adaptive: bool,
+    squares: [f32; 2],
+) -> (Vec<f64>, [Pace; 2]) {
+    let step = PacedSgd {
+        link: objective.link,
+        mean: objective.mean as f32,
+        rate: rate as f32,
+        reg: objective.reg as f32,
+        bias_rate: rate as f32,
+        bias_reg: objective.bias_reg as f32,
+        adaptive,
+    };
+    let mut pair = Pair::new(parameters);
+    let pace = |side: usize| Pace {
+        weight: objective.weights[side] as f32,
+        squares: squares[side],
+        bias_squares: squares[side] + 1.0,
+    };
+    let (mut pace_u, mut pace_i) = ([pace(0)], [pace(1)]);
+    let block = Block {
+        users: &mut pair.p,
+        items: &mut pair.q,
+        biases: Some((&mut pair.b_u, &mut pair.b_i)),
+        paces: Some((&mut pace_u, &mut pace_i)),
+    };
+    let stride = padded((parameters.len() - 2) / 2);
+    paced_sgd(Isa::detect(), &step, &[objective.entry()], stride, block);
+    (pair.moved(parameters), [pace_u[0], pace_i[0]])
+}
+
+fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
 fn point(k: usize, biased: bool) -> Vec<f64> {
@@ -80,29 +155,76 @@ fn point(k: usize, biased: bool) -> Vec<f64> {
     parameters
 }
 
+/// Objectives that only the general pass can descend.
+fn bent() -> [Objective; 3] {
+    let weights = [0.4, 1.7];
+    [
+        Objective { weights, ..BIASED },
+        Objective { link: STARS, mean: 0.5, ..BIASED },
+        Objective { link: STARS, mean: 0.5, weights, ..BIASED },
+    ]
+}
+
 #[test]
 fn plain_and_biased_updates_follow_the_gradient() {
     for k in [1, 5, 8, 16, 20, 64] {
-        for biased in [false, true] {
-            let objective = Objective {
-                rating: 4.0,
-                mean: if biased { 3.5 } else { 0.0 },
-                reg: 0.03,
-                bias_reg: if biased { 0.02 } else { 0.0 },
-            };
-            let difference = largest_difference(&objective, &point(k, biased), biased);
+        for (objective, biased) in [(PLAIN, false), (BIASED, true)] {
+            let parameters = point(k, biased);
+            let compared = if biased { 2 * k + 2 } else { 2 * k };
+            let gradient = &objective.gradient(&parameters)[..compared];
+            let difference =
+                largest_difference(gradient, &step_of_the_kernel(&objective, &parameters, biased));
             assert!(difference < 2e-4, "k = {k}, biased = {biased}: {difference}");
         }
     }
 }
 
 #[test]
+fn updates_with_a_link_and_weights_follow_the_gradient() {
+    for k in [1, 5, 8, 16, 20, 64] {
+        for (number, objective) in bent().into_iter().enumerate() {
+            let parameters = point(k, true);
+            let (moved, _) = paced_step(&objective, &parameters, 2.0 * RATE, false, [1.0; 2]);
+            let step: Vec<f64> = moved.iter().map(|moved| moved / -RATE).collect();
+            let difference = largest_difference(&objective.gradient(&parameters), &step);
+            assert!(difference < 2e-4, "k = {k}, objective {number}: {difference}");
+        }
+    }
+}
+
+#[test]
+fn adaptive_steps_are_half_the_gradient_over_the_root_of_the_gathered_squares() {
+    for k in [1, 5, 8, 16, 20, 64] {
+        for (number, objective) in bent().into_iter().enumerate() {
+            let parameters = point(k, true);
+            let half: Vec<f64> = objective.gradient(&parameters).iter().map(|g| g / -2.0).collect();
+            let squares = [4.0, 9.0];
+            let (moved, paces) = paced_step(&objective, &parameters, RATE, true, squares);
+            let sides = [(0..k, 2 * k), (k..2 * k, 2 * k + 1)];
+            for (side, (factors, bias)) in sides.into_iter().enumerate() {
+                let (root, bias_root) =
+                    (f64::from(squares[side]).sqrt(), (f64::from(squares[side]) + 1.0).sqrt());
+                let mut expected: Vec<f64> = half[factors.clone()].iter().map(|h| RATE * h / root).collect();
+                expected.push(RATE * half[bias] / bias_root);
+                let mut found = moved[factors.clone()].to_vec();
+                found.push(moved[bias]);
+                let difference = largest_difference(&expected, &found);
+                assert!(difference < 1e-6, "k = {k}, objective {number}, side {side}: {difference}");
+                let gathered: f64 = half[factors].iter().map(|h| h * h).sum();
+                let grown = f64::from(paces[side].squares - squares[side]);
+                let bias_grown = f64::from(paces[side].bias_squares - squares[side]) - 1.0;
+                assert!((grown - gathered).abs() < 1e-4 * (1.0 + gathered), "{grown} for {gathered}");
+                assert!((bias_grown - half[bias].powi(2)).abs() < 1e-4, "{bias_grown}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_comparison_notices_a_wrong_penalty() {
-    let objective = Objective { rating: 4.0, mean: 3.5, reg: 0.03, bias_reg: 0.02 };
     let parameters = point(5, true);
-    let gradient = Objective { reg: 0.06, ..objective }.gradient(&parameters);
-    let step = step_of_the_kernel(&objective, 0.05, &parameters, true);
-    let difference = gradient.iter().zip(&step).map(|(g, s)| (g - s).abs()).fold(0.0, f64::max);
+    let gradient = Objective { reg: 0.06, ..BIASED }.gradient(&parameters);
+    let difference = largest_difference(&gradient, &step_of_the_kernel(&BIASED, &parameters, true));
     assert!(difference > 1e-3, "{difference}");
 }
 

@@ -21,7 +21,7 @@ pub mod twin;
 pub use dot::{dot, dot_rows};
 pub use isa::Isa;
 pub use link::Link;
-pub use sgd::{Block, Entry, Sgd, sgd};
+pub use sgd::{Block, Entry, Pace, PacedSgd, Sgd, paced_sgd, sgd};
 
 /// How many partial sums a dot product keeps.
 pub const LANES: usize = 16;

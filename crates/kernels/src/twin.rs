@@ -1,6 +1,6 @@
 //! The readable definitions of the kernels: what they compute, lane by lane, in plain loops.
 
-use crate::{Entry, LANES, Sgd};
+use crate::{Block, Entry, LANES, PacedSgd, Sgd};
 
 /// Σ a·b in 16 partial sums, which are then added in halves: 16 → 8 → 4 → 2 → 1.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -23,36 +23,83 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
 ///
 /// For each rating, with e = r − μ − b_u − b_i − p_uᵀq_i taken before anything moves:
 /// p_u ← (1 − ηλ_p)·p_u + ηe·q_i, q_i ← (1 − ηλ_q)·q_i + ηe·p_u, b ← (1 − ηλ_b)·b + ηe.
-pub fn sgd(
-    step: &Sgd,
-    entries: &[Entry],
-    stride: usize,
-    users: &mut [f32],
-    items: &mut [f32],
-    mut biases: Option<(&mut [f32], &mut [f32])>,
-) -> f64 {
+pub fn sgd(step: &Sgd, entries: &[Entry], stride: usize, mut block: Block<'_>) -> f64 {
     let mut squares = 0.0;
     for entry in entries {
         let (u, i) = (entry.user as usize, entry.item as usize);
-        let p = &mut users[u * stride..(u + 1) * stride];
-        let q = &mut items[i * stride..(i + 1) * stride];
+        let p = &mut block.users[u * stride..(u + 1) * stride];
+        let q = &mut block.items[i * stride..(i + 1) * stride];
         let mut residual = entry.value - step.mean;
-        if let Some((user_bias, item_bias)) = &biases {
+        if let Some((user_bias, item_bias)) = &block.biases {
             residual -= user_bias[u] + item_bias[i];
         }
         let error = residual - dot(p, q);
         squares += f64::from(error * error);
         let pull = step.rate * error;
-        for (p, q) in p.iter_mut().zip(q) {
-            let (old_p, old_q) = (*p, *q);
-            *p = step.keep_user.mul_add(old_p, pull * old_q);
-            *q = step.keep_item.mul_add(old_q, pull * old_p);
-        }
-        if let Some((user_bias, item_bias)) = &mut biases {
+        move_rows(p, q, [pull; 2], [step.keep_user, step.keep_item]);
+        if let Some((user_bias, item_bias)) = &mut block.biases {
             let pull = step.bias_rate * error;
             user_bias[u] = step.keep_bias.mul_add(user_bias[u], pull);
             item_bias[i] = step.keep_bias.mul_add(item_bias[i], pull);
         }
     }
     squares
+}
+
+/// One pass of stochastic gradient descent with a link g, over the entries in order; returns Σ e².
+///
+/// For each rating, with z = μ + b_u + b_i + p_uᵀq_i, e = r − g(z) and d = e·g′(z) taken before anything moves, and w_u, w_i the weights of the
+/// rows' paces:
+/// p_u ← p_u + η_u(d·q_i − λw_u·p_u), q_i ← q_i + η_i(d·p_u − λw_i·q_i), b_u ← b_u + η_b(d − λ_b w_u·b_u), b_i alike. Adaptive, η_u is η over the
+/// root of the user's squares, to which then ‖d·q_i − λw_u·p_u‖² is added; items and biases alike, each with squares of its own.
+///
+/// # Panics
+/// When the block has no biases or no paces.
+pub fn paced_sgd(step: &PacedSgd, entries: &[Entry], stride: usize, block: Block<'_>) -> f64 {
+    let (users, items) = (block.users, block.items);
+    let (user_bias, item_bias) = block.biases.expect("the general pass takes biases");
+    let (user_paces, item_paces) = block.paces.expect("the general pass takes paces");
+    let mut squares = 0.0;
+    for entry in entries {
+        let (u, i) = (entry.user as usize, entry.item as usize);
+        let p = &mut users[u * stride..(u + 1) * stride];
+        let q = &mut items[i * stride..(i + 1) * stride];
+        let z = step.mean + (user_bias[u] + item_bias[i]) + dot(p, q);
+        let error = entry.value - step.link.value(z);
+        squares += f64::from(error * error);
+        let pull = error * step.link.slope(z);
+        let (mut rates, mut regs) = ([step.rate; 2], [0.0; 2]);
+        let norms = [dot(p, p), dot(q, q)];
+        for (side, pace) in [&mut user_paces[u], &mut item_paces[i]].into_iter().enumerate() {
+            regs[side] = step.reg * pace.weight;
+            if step.adaptive {
+                rates[side] = step.rate / pace.squares.sqrt();
+                let reg = regs[side];
+                let square = (-2.0 * reg * pull).mul_add(dot(p, q), reg * reg * norms[side]);
+                pace.squares += (pull * pull).mul_add(norms[1 - side], square).max(0.0);
+            }
+        }
+        let keep = [0, 1].map(|side| (-rates[side]).mul_add(regs[side], 1.0));
+        move_rows(p, q, rates.map(|rate| rate * pull), keep);
+        let sides = [(&mut user_bias[u], &mut user_paces[u]), (&mut item_bias[i], &mut item_paces[i])];
+        for (bias, pace) in sides {
+            let downhill = (-(step.bias_reg * pace.weight)).mul_add(*bias, pull);
+            if step.adaptive {
+                *bias = (step.bias_rate / pace.bias_squares.sqrt()).mul_add(downhill, *bias);
+                pace.bias_squares = downhill.mul_add(downhill, pace.bias_squares);
+            } else {
+                *bias = step.bias_rate.mul_add(downhill, *bias);
+            }
+        }
+    }
+    squares
+}
+
+/// p ← keep·p + pull·q and q ← keep·q + pull·p, both from the old values.
+fn move_rows(p: &mut [f32], q: &mut [f32], pull: [f32; 2], keep: [f32; 2]) {
+    for (p, q) in p.iter_mut().zip(q) {
+        let (old_p, old_q) = (*p, *q);
+        *p = keep[0].mul_add(old_p, pull[0] * old_q);
+        *q = keep[1].mul_add(old_q, pull[1] * old_p);
+    }
 }

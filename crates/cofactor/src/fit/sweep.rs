@@ -5,7 +5,7 @@
 //! stratum is b blocks that share no user and no item, so they may run at the same time without changing the result,
 //! which depends on b alone; and b depends on the data and k alone.
 
-use cofactor_kernels::{Block, Entry};
+use cofactor_kernels::{Block, Entry, Pace};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rayon::ThreadPool;
@@ -38,7 +38,7 @@ pub struct Grid {
     starts: Vec<usize>,
 }
 
-/// What [`Grid::strata`] moves: the factors, and the biases if the model has them.
+/// What [`Grid::strata`] moves: the factors, and the biases and paces if the model has them.
 pub struct Parameters<'a> {
     /// P.
     pub users: &'a mut Matrix,
@@ -46,6 +46,8 @@ pub struct Parameters<'a> {
     pub items: &'a mut Matrix,
     /// b_u and b_i.
     pub biases: Option<(&'a mut [f32], &'a mut [f32])>,
+    /// The rows' own penalties and rates, users' and items'.
+    pub paces: Option<(&'a mut [Pace], &'a mut [Pace])>,
 }
 
 impl Grid {
@@ -85,9 +87,8 @@ impl Grid {
         let mut rows = Rows {
             users: cut(parameters.users.as_mut_slice(), &scaled(&self.user_bounds)),
             items: cut(parameters.items.as_mut_slice(), &scaled(&self.item_bounds)),
-            biases: parameters.biases.map(|(user_bias, item_bias)| {
-                (cut(user_bias, &self.user_bounds), cut(item_bias, &self.item_bounds))
-            }),
+            biases: parameters.biases.map(|both| self.cut_both(both)),
+            paces: parameters.paces.map(|both| self.cut_both(both)),
         };
         let one_epoch = |parallel: bool| {
             // The items stay in the order of their last rotation, so that the next one starts from there.
@@ -106,6 +107,10 @@ impl Grid {
         };
         // Entering the pool costs tens of microseconds: once an epoch, not once a stratum, and never for one thread.
         if run.threads() == 1 { one_epoch(false) } else { run.pool().install(|| one_epoch(true)) }
+    }
+
+    fn cut_both<'p, T>(&self, (users, items): (&'p mut [T], &'p mut [T])) -> (Parts<'p, T>, Parts<'p, T>) {
+        (cut(users, &self.user_bounds), cut(items, &self.item_bounds))
     }
 
     fn block(&self, block: usize) -> &[Entry] {
@@ -171,12 +176,13 @@ pub fn rows(pool: &ThreadPool, matrix: &mut Matrix, fill: impl Fn(usize, &mut [f
 
 /// The rows of all parameters, cut at the blocks' bounds.
 struct Rows<'p> {
-    users: Parts<'p>,
-    items: Parts<'p>,
-    biases: Option<(Parts<'p>, Parts<'p>)>,
+    users: Parts<'p, f32>,
+    items: Parts<'p, f32>,
+    biases: Option<(Parts<'p, f32>, Parts<'p, f32>)>,
+    paces: Option<(Parts<'p, Pace>, Parts<'p, Pace>)>,
 }
 
-type Parts<'p> = Vec<&'p mut [f32]>;
+type Parts<'p, T> = Vec<&'p mut [T]>;
 
 impl Rows<'_> {
     fn rotate_items(&mut self, by: usize) {
@@ -184,18 +190,27 @@ impl Rows<'_> {
         if let Some((_, item_bias)) = &mut self.biases {
             item_bias.rotate_left(by);
         }
+        if let Some((_, item_paces)) = &mut self.paces {
+            item_paces.rotate_left(by);
+        }
     }
 
     /// The blocks of a stratum: the a-th users with the a-th items of the current rotation.
     fn jobs(&mut self) -> Vec<Block<'_>> {
         let factors = self.users.iter_mut().zip(&mut self.items);
-        match &mut self.biases {
-            None => factors.map(|(users, items)| Block { users, items, biases: None }).collect(),
-            Some((user_bias, item_bias)) => factors
-                .zip(user_bias.iter_mut().zip(item_bias))
-                .map(|((users, items), (b_u, b_i))| Block { users, items, biases: Some((b_u, b_i)) })
-                .collect(),
+        let mut blocks: Vec<Block<'_>> =
+            factors.map(|(users, items)| Block { users, items, biases: None, paces: None }).collect();
+        if let Some((user_bias, item_bias)) = &mut self.biases {
+            for (block, (users, items)) in blocks.iter_mut().zip(user_bias.iter_mut().zip(item_bias)) {
+                block.biases = Some((users, items));
+            }
         }
+        if let Some((user_paces, item_paces)) = &mut self.paces {
+            for (block, (users, items)) in blocks.iter_mut().zip(user_paces.iter_mut().zip(item_paces)) {
+                block.paces = Some((users, items));
+            }
+        }
+        blocks
     }
 }
 
@@ -306,7 +321,7 @@ mod tests {
                 items.row_mut(item)[0] = item as f32;
             }
             let seen = std::sync::Mutex::new(Vec::new());
-            let parameters = Parameters { users: &mut users, items: &mut items, biases: None };
+            let parameters = Parameters { users: &mut users, items: &mut items, biases: None, paces: None };
             let loss = grid.strata(&run, 3, parameters, |entries, block| {
                 for entry in entries {
                     let user = block.users[usize::from(entry.user) * 8];

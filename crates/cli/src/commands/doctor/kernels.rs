@@ -48,8 +48,8 @@ impl SelfTest {
     fn passes(&mut self, isa: Isa, stride: usize, biased: bool) {
         let (mut fast, mut plain) = (Work::new(stride), Work::new(stride));
         let found = fast.pass(isa, biased);
-        let biases = biased.then_some((&mut plain.user_bias[..], &mut plain.item_bias[..]));
-        let expected = twin::sgd(&STEP, &plain.entries, stride, &mut plain.users, &mut plain.items, biases);
+        let (entries, block) = plain.parts(biased);
+        let expected = twin::sgd(&STEP, entries, stride, block);
         self.values += 1;
         self.different += usize::from(found.to_bits() != expected.to_bits());
         self.compare(&fast.users, &plain.users);
@@ -156,9 +156,15 @@ impl Work {
     }
 
     fn pass(&mut self, isa: Isa, biased: bool) -> f64 {
+        let stride = self.stride;
+        let (entries, block) = self.parts(biased);
+        sgd(isa, &STEP, entries, stride, block)
+    }
+
+    fn parts(&mut self, biased: bool) -> (&[Entry], Block<'_>) {
         let biases = biased.then_some((&mut self.user_bias[..], &mut self.item_bias[..]));
-        let block = Block { users: &mut self.users, items: &mut self.items, biases };
-        sgd(isa, &STEP, &self.entries, self.stride, block)
+        let block = Block { users: &mut self.users, items: &mut self.items, biases, paces: None };
+        (&self.entries, block)
     }
 }
 
