@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::time::Instant;
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::clock::Clock;
 use super::early::{self, EarlyStopping, Found};
 use super::metric::{Errors, Estimates, Summary, summarize};
 use crate::data::ids::User;
@@ -111,13 +111,16 @@ pub struct FoldResult {
     pub seconds: Seconds,
 }
 
-/// Wall time of the stages, in seconds.
+/// How long the stages took, in seconds by the wall where nothing else is said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seconds {
     /// Making the parts.
     pub split: f64,
     /// Fitting, with the curve's measurements and the search for the number of epochs.
     pub fit: f64,
+    /// Processor time of the fits, over all threads; zero where the system does not say.
+    #[serde(default)]
+    pub fit_cpu: f64,
     /// Predicting and measuring.
     pub evaluate: f64,
 }
@@ -134,6 +137,9 @@ pub struct Evaluation {
     pub folds: Vec<FoldResult>,
     /// The sums over the folds.
     pub seconds: Seconds,
+    /// Whether the model's answers depend on the time of the question.
+    #[serde(default)]
+    pub uses_time: bool,
     /// Whether the observer ended it early.
     pub stopped: bool,
 }
@@ -142,6 +148,8 @@ pub struct Evaluation {
 pub struct Outcome {
     /// The figures.
     pub evaluation: Evaluation,
+    /// The errors of all folds' test ratings, by user.
+    pub errors: Errors,
     /// The last fold's parts.
     pub fold: Fold,
     /// The last fold's model.
@@ -227,9 +235,11 @@ pub fn evaluate(
         index += 1;
         if done.stopped || index == count {
             let pooled = pooled.expect("the first fold has just been added");
-            let evaluation = Evaluation::of(results, &pooled, done.stopped);
+            let uses_time = uses_time(&*done.model, &done.fold.test);
+            let evaluation = Evaluation::of(results, &pooled, uses_time, done.stopped);
             return Ok(Outcome {
                 evaluation,
+                errors: pooled,
                 fold: done.fold,
                 model: done.model,
                 config: done.config,
@@ -240,16 +250,17 @@ pub fn evaluate(
 }
 
 impl Evaluation {
-    fn of(folds: Vec<FoldResult>, pooled: &Errors, stopped: bool) -> Self {
+    fn of(folds: Vec<FoldResult>, pooled: &Errors, uses_time: bool, stopped: bool) -> Self {
         let metrics = pooled.estimates();
         let by_fold: Vec<&Estimates> = folds.iter().map(|fold| &fold.metrics).collect();
         let summary = if folds.len() > 1 { summarize(&by_fold, &metrics) } else { BTreeMap::new() };
         let seconds = folds.iter().fold(Seconds::default(), |sum, fold| Seconds {
             split: sum.split + fold.seconds.split,
             fit: sum.fit + fold.seconds.fit,
+            fit_cpu: sum.fit_cpu + fold.seconds.fit_cpu,
             evaluate: sum.evaluate + fold.seconds.evaluate,
         });
-        Self { metrics, summary, folds, seconds, stopped }
+        Self { metrics, summary, folds, seconds, uses_time, stopped }
     }
 }
 
@@ -278,9 +289,9 @@ fn one_fold(
     options: &Options,
     observer: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Done> {
-    let mut clock = Instant::now();
+    let mut clock = Clock::start();
     let (fold, valid) = parts(plan.fold(number.0), options)?;
-    let mut seconds = Seconds { split: lap(&mut clock), ..Seconds::default() };
+    let mut seconds = Seconds { split: clock.lap().0, ..Seconds::default() };
     let mut stopped = false;
 
     let found = searched(algorithm, &fold.train, number, options, &mut stopped, observer)?;
@@ -299,13 +310,14 @@ fn one_fold(
         _ => run,
     };
     let model = algorithm.fit(&fold.train, &mut run)?;
-    seconds.fit = lap(&mut clock);
+    let (fit, cpu) = clock.lap();
+    (seconds.fit, seconds.fit_cpu) = (fit, cpu.unwrap_or(0.0));
 
     let (errors, predictions) = errors(&*model, &fold.test, options.clip, run.pool())?;
     let epochs = run.epochs().to_vec();
     drop(run);
     let (metrics, unseen) = (errors.estimates(), fold.unseen());
-    seconds.evaluate = lap(&mut clock);
+    seconds.evaluate = clock.lap().0;
     let result = FoldResult {
         name: fold.name.clone(),
         train: fold.train.len(),
@@ -347,12 +359,26 @@ fn parts(fold: Fold, options: &Options) -> Result<(Fold, Option<Ratings>)> {
     Ok((Fold { train: inner.train, ..fold }, Some(inner.test)))
 }
 
-/// Seconds since the last lap.
-fn lap(clock: &mut Instant) -> f64 {
-    let now = Instant::now();
-    let seconds = now.duration_since(*clock).as_secs_f64();
-    *clock = now;
-    seconds
+/// Whether the time of a question changes its answer, by up to 64 ratings spread over the part.
+fn uses_time(model: &dyn Model, part: &Ratings) -> bool {
+    const ASKED: usize = 64;
+    part.has_times()
+        && part.iter().step_by(part.len().div_ceil(ASKED).max(1)).any(|rating| {
+            let then = Query { user: Some(rating.user), item: Some(rating.item), time: rating.time };
+            model.predict(then) != model.predict(Query { time: None, ..then })
+        })
+}
+
+/// What a model that uses times may know too early under this split, as a sentence; `None` for other models, and where it knows nothing
+/// of the kind.
+pub fn time_leakage(plan: &Plan<'_>, uses_time: bool) -> Option<String> {
+    let share = plan.share_with_known_future().filter(|&share| uses_time && share > 0.0)?;
+    Some(format!(
+        "The model uses the time of a rating, and for {:.1} % of the test ratings it has learned from what the same user rated later, \
+         often on the same day: it fills gaps between known moments, which is easier than to foresee the next one. Its figures go with \
+         those of other such models; time:0.1 puts all on one footing.",
+        100.0 * share
+    ))
 }
 
 #[cfg(test)]
@@ -460,6 +486,35 @@ mod tests {
         let (ratings, run) = (additive(), Run::new(0, 1).unwrap());
         let message = errors(&Constant(f32::NAN), &ratings, true, run.pool()).unwrap_err().to_string();
         assert!(message.starts_with("the model predicts NaN for item 1 by user 0"), "{message}");
+    }
+
+    /// Predicts the time.
+    struct Clockwork;
+
+    impl Model for Clockwork {
+        fn predict(&self, query: Query) -> f32 {
+            query.time.map_or(0.0, |time| time as f32)
+        }
+        fn predict_all(&self, _: Option<User>, _: Option<Time>, _: &mut [f32]) {}
+        fn factors(&self) -> Option<&Factors> {
+            None
+        }
+        fn fold_in(&self, _: Row<'_>) -> Option<Folded> {
+            None
+        }
+        fn tensors(&self) -> Tensors {
+            Tensors::default()
+        }
+    }
+
+    #[test]
+    fn a_model_that_uses_times_is_warned_of() {
+        let ratings = additive();
+        assert!(uses_time(&Clockwork, &ratings) && !uses_time(&Constant(1.0), &ratings));
+        let planned = |spec: &str| plan(spec.parse().unwrap(), &ratings, 7, &nothing_published).unwrap();
+        assert!(time_leakage(&planned("random:0.2"), true).unwrap().contains("time:0.1"));
+        assert_eq!(time_leakage(&planned("random:0.2"), false), None);
+        assert_eq!(time_leakage(&planned("time:0.2"), true), None);
     }
 
     #[test]

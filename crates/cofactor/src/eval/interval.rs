@@ -1,4 +1,4 @@
-//! The quantile behind every interval, and the standard error of a mean over clusters.
+//! The distribution behind every interval and p-value, and the standard error of a mean over clusters.
 
 /// The 97.5 % point of the standard normal distribution.
 pub const NORMAL_975: f64 = 1.959_963_984_540_054;
@@ -38,6 +38,66 @@ pub fn student_975(degrees: usize) -> f64 {
     }
 }
 
+/// P(|T| ≥ |t|) for Student's T: the two-sided p-value. NaN with 0 degrees of freedom.
+///
+/// With d degrees of freedom it is I_x(d/2, 1/2) at x = d/(d + t²), the regularized incomplete beta function.
+pub fn student_p(t: f64, degrees: usize) -> f64 {
+    let d = degrees as f64;
+    incomplete_beta(d / (d + t * t), d / 2.0, 0.5)
+}
+
+/// I_x(a, b), by the continued fraction on the side where it converges fast (Abramowitz and Stegun, 26.5.8).
+fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
+    if x <= 0.0 || x >= 1.0 || x.is_nan() {
+        return x;
+    }
+    if x > (a + 1.0) / (a + b + 2.0) {
+        return 1.0 - incomplete_beta(1.0 - x, b, a);
+    }
+    let front = libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b);
+    let front = libm::exp(front + a * libm::log(x) + b * libm::log1p(-x)) / a;
+    front / continued_fraction(x, a, b)
+}
+
+/// 1 + d₁/(1 + d₂/(1 + …)) with d_{2m} = m(b−m)x / ((a+2m−1)(a+2m)) and
+/// d_{2m+1} = −(a+m)(a+b+m)x / ((a+2m)(a+2m+1)), from the front by Lentz's method.
+fn continued_fraction(x: f64, a: f64, b: f64) -> f64 {
+    const MOST_TERMS: usize = 500;
+    const SMALL: f64 = 1e-300;
+    let away_from_zero = |value: f64| if value.abs() < SMALL { SMALL } else { value };
+    let (mut fraction, mut c, mut d) = (1.0_f64, 1.0_f64, 0.0_f64);
+    for term in 1..MOST_TERMS {
+        let m = (term / 2) as f64;
+        let coefficient = if term % 2 == 0 {
+            m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m))
+        } else {
+            -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0))
+        };
+        d = 1.0 / away_from_zero(1.0 + coefficient * d);
+        c = away_from_zero(1.0 + coefficient / c);
+        fraction *= c * d;
+        if (c * d - 1.0).abs() < 1e-15 {
+            break;
+        }
+    }
+    fraction
+}
+
+/// The p-values of several tests, adjusted so that the chance of even one false alarm among them stays below the level that each is
+/// compared with: Holm, "A simple sequentially rejective multiple test procedure", 1979.
+pub fn holm(p_values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p_values.len()).collect();
+    order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
+    let mut adjusted = vec![0.0; p_values.len()];
+    let mut largest = 0.0_f64;
+    for (rank, &test) in order.iter().enumerate() {
+        let others = (p_values.len() - rank) as f64;
+        largest = largest.max((others * p_values[test]).min(1.0));
+        adjusted[test] = largest;
+    }
+    adjusted
+}
+
 /// The mean over all members of clusters, and its standard error with the cluster as the unit that is drawn.
 ///
 /// Each cluster is its number n_c of members and their sum S_c. With N = Σ n_c members in C clusters, the mean is M = Σ S_c / N and
@@ -64,6 +124,31 @@ pub fn root((mean, stderr): (f64, f64)) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn p_values_belong_to_the_quantiles() {
+        for degrees in [1, 2, 5, 9, 10, 30, 942, 138_492] {
+            let p = student_p(student_975(degrees), degrees);
+            assert!((p - 0.05).abs() < 2e-6, "{degrees}: {p}");
+        }
+        // One degree of freedom is Cauchy's distribution, two have a closed form.
+        assert!((student_p(1.0, 1) - 0.5).abs() < 1e-12);
+        assert!((student_p(3.0, 2) - (1.0 - 3.0 / 11.0_f64.sqrt())).abs() < 1e-12);
+        // The normal distribution, at a point of its tables.
+        assert!((student_p(-3.0, 100_000_000) - 0.002_699_796).abs() < 1e-7);
+        assert_eq!(student_p(0.0, 7), 1.0);
+        assert!(student_p(40.0, 942) < 1e-200 && student_p(40.0, 942) > 0.0);
+        assert_eq!(student_p(f64::INFINITY, 7), 0.0);
+    }
+
+    #[test]
+    fn holm_steps_down_and_never_falls() {
+        let adjusted = holm(&[0.01, 0.04, 0.03, 0.005]);
+        let expected = [0.03, 0.06, 0.06, 0.02];
+        assert!(adjusted.iter().zip(expected).all(|(a, e)| (a - e).abs() < 1e-12), "{adjusted:?}");
+        assert_eq!(holm(&[0.7, 0.6]), [1.0, 1.0]);
+        assert!(holm(&[]).is_empty());
+    }
 
     #[test]
     fn quantiles_are_those_of_the_tables() {

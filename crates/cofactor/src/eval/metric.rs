@@ -189,6 +189,11 @@ impl Errors {
         }
     }
 
+    /// n_u and Σ_i e² of each user of the catalogue; zeros for those without test ratings.
+    pub fn squares_by_user(&self) -> impl ExactSizeIterator<Item = (usize, f64)> + Clone {
+        self.by_user.iter().map(|user| (user.count, user.squares))
+    }
+
     /// Every metric of [`METRICS`], by name.
     pub fn estimates(&self) -> Estimates {
         METRICS.iter().map(|metric| (metric.name.to_owned(), self.estimate(metric))).collect()

@@ -1,5 +1,7 @@
 //! How good a model is, and how sure one can be of that.
 
+mod clock;
+pub mod compare;
 pub mod diagnostics;
 pub mod early;
 pub mod evaluate;
