@@ -6,8 +6,8 @@ use std::time::Instant;
 use cofactor::data::ratings::Ratings;
 use cofactor::data::split::{self, Plan, Spec};
 use cofactor::eval::early::Found;
-use cofactor::eval::evaluate::{self, Curve, Evaluation, Options, Outcome, Progress as Event};
-use cofactor::eval::metric::{Estimates, METRICS, Summary};
+use cofactor::eval::evaluate::{self, Curve, Evaluation, FoldResult, Options, Outcome, Progress as Event};
+use cofactor::eval::metric::{Estimates, METRICS, mean_and_deviation};
 use cofactor::report::{self, Report};
 use cofactor_kernels::Isa;
 use indicatif::ProgressBar;
@@ -42,11 +42,14 @@ pub(crate) fn run(
     context.out.step("Model", model.in_words(), None)?;
     let outcome = fit_and_evaluate(model, &plan, context)?;
     say_fit(&outcome.evaluation, &mut context.out)?;
+    if let Some(leakage) = evaluate::time_leakage(&plan, outcome.evaluation.uses_time) {
+        context.out.note(&leakage)?;
+    }
     let report = describe(data, model, &plan, split_seconds, &outcome, context);
     Ok(Experiment { outcome, report })
 }
 
-fn say_split(plan: &Plan<'_>, seconds: f64, context: &mut Context) -> Result<(), Failure> {
+pub(crate) fn say_split(plan: &Plan<'_>, seconds: f64, context: &mut Context) -> Result<(), Failure> {
     let (spec, all) = (plan.spec(), plan.ratings().len());
     let sizes = plan.test_sizes();
     let text = match sizes.as_slice() {
@@ -97,7 +100,7 @@ fn fit_and_evaluate(model: &Model, plan: &Plan<'_>, context: &Context) -> Result
     outcome
 }
 
-fn fold_name((fold, folds): (usize, usize)) -> String {
+pub(crate) fn fold_name((fold, folds): (usize, usize)) -> String {
     if folds == 1 { "Fit".to_owned() } else { format!("Fold {}/{folds}", fold + 1) }
 }
 
@@ -159,24 +162,31 @@ pub(crate) fn metrics_table(metrics: &Estimates) -> Table {
 
 /// Each fold, then their mean and standard deviation.
 pub(crate) fn folds_table(evaluation: &Evaluation) -> Table {
-    const SHOWN: [&str; 3] = ["rmse", "mse", "mae"];
-    let mut table = Table::new(["fold", "train", "test", "rmse", "mse", "mae", "fit s"]);
+    type Column = (fn(&FoldResult) -> f64, usize);
+    let columns: [Column; 5] = [
+        (|fold| fold.metrics["rmse"].mean, 4),
+        (|fold| fold.metrics["mse"].mean, 4),
+        (|fold| fold.metrics["mae"].mean, 4),
+        (|fold| fold.seconds.fit, 3),
+        (|fold| fold.seconds.evaluate, 3),
+    ];
+    let figure = |value: f64, decimals: usize| Cell::Figure(format!("{value:.decimals$}"));
+    let mut table = Table::new(["fold", "train", "test", "rmse", "mse", "mae", "fit s", "test s"]);
     for fold in &evaluation.folds {
         let mut cells = vec![fold.name.as_str().into(), fold.train.into(), fold.test.into()];
-        cells.extend(SHOWN.map(|name| Cell::Figure(format!("{:.4}", fold.metrics[name].mean))));
-        cells.push(Cell::Figure(format!("{:.3}", fold.seconds.fit)));
+        cells.extend(columns.map(|(of, decimals)| figure(of(fold), decimals)));
         table.row(cells);
     }
-    let summaries = SHOWN.map(|name| &evaluation.summary[name]);
-    for (name, of) in [
-        ("mean", (|summary| summary.mean_of_folds) as fn(&Summary) -> f64),
-        ("std", |summary| summary.std_of_folds),
-    ] {
-        let mut cells = vec![name.into(), "".into(), "".into()];
-        cells.extend(summaries.map(|summary| Cell::Figure(format!("{:.4}", of(summary)))));
-        cells.push("".into());
-        table.row(cells);
-    }
+    let moments = columns.map(|(of, decimals)| {
+        let (mean, deviation) = mean_and_deviation(evaluation.folds.iter().map(of));
+        (mean, deviation, decimals)
+    });
+    let mut mean: Vec<Cell> = vec!["mean".into(), "".into(), "".into()];
+    mean.extend(moments.map(|(mean, _, decimals)| figure(mean, decimals)));
+    table.row(mean);
+    let mut deviation: Vec<Cell> = vec!["std".into(), "".into(), "".into()];
+    deviation.extend(moments.map(|(_, deviation, decimals)| figure(deviation, decimals)));
+    table.row(deviation);
     table
 }
 
@@ -215,7 +225,7 @@ fn describe(
             spec: plan.spec().to_string(),
             train: fold.train,
             test: fold.test,
-            leakage: plan.leakage(),
+            leakage: leakage(plan, evaluation.uses_time),
             unseen: fold.unseen,
         },
         model: report::ModelSummary {
@@ -239,14 +249,26 @@ fn describe(
         epochs: fold.epochs.clone(),
         curve: CURVE,
         early_stopping: fold.early_stopping.clone(),
-        machine: report::Machine {
-            os: std::env::consts::OS.to_owned(),
-            arch: std::env::consts::ARCH.to_owned(),
-            isa: Isa::detect().name().to_owned(),
-            cores: Context::cores(),
-        },
+        machine: machine(),
         diagnostics: None,
         example: None,
+    }
+}
+
+/// All that the split lets the model know too early.
+pub(crate) fn leakage(plan: &Plan<'_>, uses_time: bool) -> Option<String> {
+    let sentences = [plan.leakage(), evaluate::time_leakage(plan, uses_time)];
+    let known: Vec<String> = sentences.into_iter().flatten().collect();
+    (!known.is_empty()).then(|| known.join(" "))
+}
+
+/// Where this runs.
+pub(crate) fn machine() -> report::Machine {
+    report::Machine {
+        os: std::env::consts::OS.to_owned(),
+        arch: std::env::consts::ARCH.to_owned(),
+        isa: Isa::detect().name().to_owned(),
+        cores: Context::cores(),
     }
 }
 
@@ -281,7 +303,7 @@ fn histogram(ratings: &Ratings) -> Vec<report::ValueCount> {
 }
 
 /// The command as it was written, with quotes where a shell needs them.
-fn command_line() -> String {
+pub(crate) fn command_line() -> String {
     let words = std::env::args().skip(1).map(|word| {
         let plain = |c: char| c.is_alphanumeric() || "-_./:=+,%@".contains(c);
         if !word.is_empty() && word.chars().all(plain) {

@@ -137,11 +137,40 @@ impl Model {
             (None, Some(preset)) => (fallback.0, Some(preset.as_str())),
             (None, None) => fallback,
         };
+        Self::new(registry::find(name)?, preset, &args.set, args.early.rule())
+    }
+
+    /// A model as it is written in a list: `mf`, `mf:lesson`, `mf:ml-100k+factors=64+rate=0.01`. Those that do not learn in epochs are not
+    /// stopped early.
+    pub(crate) fn written(text: &str, early: Option<EarlyStopping>) -> Result<Self, Failure> {
+        let mut parts = text.split('+');
+        let first = parts.next().unwrap_or_default();
+        let (name, preset) = match first.split_once(':') {
+            Some((name, preset)) => (name, Some(preset)),
+            None => (first, None),
+        };
         let entry = registry::find(name)?;
-        let mut configured = entry.configure_written(preset, &args.set)?;
-        let early = args.early.rule();
+        let pair = |part: &str| match part.split_once('=') {
+            Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+            None => Err(Failure::usage(
+                format!("'{part}' in '{text}' sets nothing"),
+                "write NAME:PRESET+KEY=VALUE, such as mf:lesson+factors=8",
+            )),
+        };
+        let pairs = parts.map(pair).collect::<Result<Vec<_>, _>>()?;
+        let early = early.filter(|_| early::most_epochs(entry).is_ok());
+        Self::new(entry, preset, &pairs, early)
+    }
+
+    fn new(
+        entry: &'static Entry,
+        preset: Option<&str>,
+        set: &[(String, String)],
+        early: Option<EarlyStopping>,
+    ) -> Result<Self, Failure> {
         early.map_or(Ok(()), |rule| rule.check())?;
-        if early.is_some() && !args.set.iter().any(|(name, _)| name == EPOCHS) {
+        let mut configured = entry.configure_written(preset, set)?;
+        if early.is_some() && !set.iter().any(|(name, _)| name == EPOCHS) {
             configured = configured.with(EPOCHS, early::most_epochs(entry)?.into())?;
         }
         Ok(Self { entry, preset: preset.map(str::to_owned), configured, early })

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+mod compare;
 mod data;
 mod doctor;
 mod evaluate;
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Models(models::Args),
     Train(train::Args),
     Evaluate(evaluate::Args),
+    Compare(compare::Args),
     Predict(predict::Args),
     Recommend(recommend::Args),
     Similar(similar::Args),
@@ -44,6 +46,7 @@ pub(crate) fn dispatch(command: Command, context: &mut Context) -> Result<(), Fa
         Command::Models(args) => models::run(&args, context),
         Command::Train(args) => train::run(&args, context),
         Command::Evaluate(args) => evaluate::run(&args, context),
+        Command::Compare(args) => compare::run(&args, context),
         Command::Predict(args) => predict::run(&args, context),
         Command::Recommend(args) => recommend::run(&args, context),
         Command::Similar(args) => similar::run(&args, context),

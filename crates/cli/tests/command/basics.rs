@@ -10,6 +10,7 @@ const COMMANDS: &[&str] = &[
     "models",
     "train",
     "evaluate",
+    "compare",
     "predict",
     "recommend",
     "similar",

@@ -6,7 +6,7 @@ use std::time::Instant;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     wall: Instant,
-    cpu: Option<f64>,
+    cpu: f64,
 }
 
 impl Clock {
@@ -15,25 +15,25 @@ impl Clock {
         Self { wall: Instant::now(), cpu: cpu_seconds() }
     }
 
-    /// Seconds by the wall since the start or the last lap, and processor seconds of all threads of this process; from now on again.
-    pub(super) fn lap(&mut self) -> (f64, Option<f64>) {
+    /// Seconds by the wall since the start or the last lap, and processor seconds of all threads of this process, zero where the system
+    /// does not say; from now on again.
+    pub(super) fn lap(&mut self) -> (f64, f64) {
         let before = std::mem::replace(self, Self::start());
-        let cpu = self.cpu.zip(before.cpu).map(|(now, then)| now - then);
-        (self.wall.duration_since(before.wall).as_secs_f64(), cpu)
+        (self.wall.duration_since(before.wall).as_secs_f64(), self.cpu - before.cpu)
     }
 }
 
-/// What the system counts for this process; `None` where it does not say.
+/// What the system counts for this process.
 #[cfg(unix)]
-fn cpu_seconds() -> Option<f64> {
+fn cpu_seconds() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Some(time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64)
+    time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
 }
 
-/// What the system counts for this process; `None` where it does not say.
+/// This system does not say.
 #[cfg(not(unix))]
-fn cpu_seconds() -> Option<f64> {
-    None
+fn cpu_seconds() -> f64 {
+    0.0
 }
 
 #[cfg(all(test, unix))]
@@ -47,11 +47,11 @@ mod tests {
         std::thread::sleep(Duration::from_millis(60));
         let (wall, cpu) = clock.lap();
         assert!(wall >= 0.06, "{wall}");
-        assert!(cpu.unwrap() >= 0.0);
+        assert!(cpu >= 0.0);
         let mut sum = 0_u64;
         while clock.wall.elapsed() < Duration::from_millis(30) {
             sum = std::hint::black_box(sum + 1);
         }
-        assert!(clock.lap().1.unwrap() > 0.0);
+        assert!(clock.lap().1 > 0.0);
     }
 }

@@ -310,8 +310,7 @@ fn one_fold(
         _ => run,
     };
     let model = algorithm.fit(&fold.train, &mut run)?;
-    let (fit, cpu) = clock.lap();
-    (seconds.fit, seconds.fit_cpu) = (fit, cpu.unwrap_or(0.0));
+    (seconds.fit, seconds.fit_cpu) = clock.lap();
 
     let (errors, predictions) = errors(&*model, &fold.test, options.clip, run.pool())?;
     let epochs = run.epochs().to_vec();
@@ -452,15 +451,15 @@ mod tests {
         assert_eq!(one.evaluation.metrics, five.evaluation.metrics);
     }
 
-    /// Predicts the same for all.
-    struct Constant(f32);
+    /// Answers each question by a function.
+    struct Oracle<F>(F);
 
-    impl Model for Constant {
-        fn predict(&self, _: Query) -> f32 {
-            self.0
+    impl<F: Fn(Query) -> f32 + Send + Sync> Model for Oracle<F> {
+        fn predict(&self, query: Query) -> f32 {
+            self.0(query)
         }
-        fn predict_all(&self, _: Option<User>, _: Option<Time>, out: &mut [f32]) {
-            out.fill(self.0);
+        fn predict_all(&self, user: Option<User>, time: Option<Time>, out: &mut [f32]) {
+            out.fill(self.0(Query { user, item: None, time }));
         }
         fn factors(&self) -> Option<&Factors> {
             None
@@ -476,7 +475,7 @@ mod tests {
     #[test]
     fn predictions_are_clipped_only_when_asked() {
         let (ratings, run) = (additive(), Run::new(0, 1).unwrap());
-        let of = |clip| predictions(&Constant(9.0), &ratings, clip, run.pool());
+        let of = |clip| predictions(&Oracle(|_| 9.0), &ratings, clip, run.pool());
         assert!(of(false).iter().all(|&prediction| prediction == 9.0));
         assert!(of(true).iter().all(|&prediction| prediction == ratings.scale().max));
     }
@@ -484,33 +483,15 @@ mod tests {
     #[test]
     fn a_prediction_that_is_no_number_is_refused() {
         let (ratings, run) = (additive(), Run::new(0, 1).unwrap());
-        let message = errors(&Constant(f32::NAN), &ratings, true, run.pool()).unwrap_err().to_string();
+        let message = errors(&Oracle(|_| f32::NAN), &ratings, true, run.pool()).unwrap_err().to_string();
         assert!(message.starts_with("the model predicts NaN for item 1 by user 0"), "{message}");
-    }
-
-    /// Predicts the time.
-    struct Clockwork;
-
-    impl Model for Clockwork {
-        fn predict(&self, query: Query) -> f32 {
-            query.time.map_or(0.0, |time| time as f32)
-        }
-        fn predict_all(&self, _: Option<User>, _: Option<Time>, _: &mut [f32]) {}
-        fn factors(&self) -> Option<&Factors> {
-            None
-        }
-        fn fold_in(&self, _: Row<'_>) -> Option<Folded> {
-            None
-        }
-        fn tensors(&self) -> Tensors {
-            Tensors::default()
-        }
     }
 
     #[test]
     fn a_model_that_uses_times_is_warned_of() {
         let ratings = additive();
-        assert!(uses_time(&Clockwork, &ratings) && !uses_time(&Constant(1.0), &ratings));
+        assert!(uses_time(&Oracle(|query: Query| query.time.map_or(0.0, |time| time as f32)), &ratings));
+        assert!(!uses_time(&Oracle(|query: Query| query.item.map_or(0.0, |item| item.0 as f32)), &ratings));
         let planned = |spec: &str| plan(spec.parse().unwrap(), &ratings, 7, &nothing_published).unwrap();
         assert!(time_leakage(&planned("random:0.2"), true).unwrap().contains("time:0.1"));
         assert_eq!(time_leakage(&planned("random:0.2"), false), None);

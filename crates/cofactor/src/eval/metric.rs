@@ -277,13 +277,18 @@ pub struct Summary {
 pub fn summarize(folds: &[&Estimates], pooled: &Estimates) -> BTreeMap<String, Summary> {
     let of = |name: &String, pooled: &Estimate| {
         let values: Vec<f64> = folds.iter().filter_map(|fold| fold.get(name)).map(|fold| fold.mean).collect();
-        let k = values.len();
-        let mean_of_folds = values.iter().sum::<f64>() / k as f64;
-        let squares: f64 = values.iter().map(|value| (value - mean_of_folds).powi(2)).sum();
-        let std_of_folds = if k > 1 { (squares / (k - 1) as f64).sqrt() } else { 0.0 };
-        Summary { mean_of_folds, std_of_folds, folds: k, pooled: *pooled }
+        let (mean_of_folds, std_of_folds) = mean_and_deviation(values.iter().copied());
+        Summary { mean_of_folds, std_of_folds, folds: values.len(), pooled: *pooled }
     };
     pooled.iter().map(|(name, pooled)| (name.clone(), of(name, pooled))).collect()
+}
+
+/// The mean of k values and their standard deviation, with k − 1; zero for a single value.
+pub fn mean_and_deviation(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let k = values.clone().count();
+    let mean = values.clone().sum::<f64>() / k as f64;
+    let squares: f64 = values.map(|value| (value - mean).powi(2)).sum();
+    (mean, if k > 1 { (squares / (k - 1) as f64).sqrt() } else { 0.0 })
 }
 
 #[cfg(test)]

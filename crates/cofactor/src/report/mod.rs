@@ -3,6 +3,7 @@
 //! `report.json` is a [`Report`] written by serde, so the fields below are its documentation. `report.html` is
 //! [`Report::html`]: one file that needs nothing from the network and no script to be read.
 
+mod comparison;
 mod figures;
 mod html;
 mod map;
@@ -12,6 +13,8 @@ mod prose;
 #[cfg(test)]
 mod tests;
 mod words;
+
+pub use comparison::ComparisonReport;
 
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use super::figures::{self, Grouped};
 use super::html::{count, duration, escape, facts, name, part, section, table};
 use super::plot::number;
 use super::words::{Unit, headline, in_order, interval, metric_name};
-use super::{Example, Pick, Reason, Report, map, prose};
+use super::{Data, Example, Machine, Pick, Reason, Report, Split, map, prose};
 use crate::eval::metric::Metric;
 
 const STYLE: &str = include_str!("page.css");
@@ -19,28 +19,37 @@ const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'
 /// The parts of the fit's documentation that explain how it learns, in order; the others follow on demand.
 const EQUATIONS: [&str; 3] = ["Model", "Objective", "Update"];
 
-impl Report {
-    /// The report as one HTML file that needs nothing else: no network, and no script to be read.
-    pub fn html(&self) -> String {
-        let head = headline(self);
-        let title = escape(&format!("{}: {} on {}", head.title, self.model.name, self.data.name));
-        let parts = [
-            ("learning", "Learning", self.learning()),
-            ("accuracy", "Errors", self.errors()),
-            ("items", "Items", self.items()),
-            ("picks", "One user", self.example.as_ref().map(example).unwrap_or_default()),
-            ("equations", "How it learns", equations(&self.model.documentation)),
-            ("run", "This run", self.run()),
-        ];
-        let links: String = parts
+/// What every page has around its parts.
+pub(super) struct Page<'a> {
+    /// The version of Cofactor.
+    pub version: &'a str,
+    /// The command that prints it again.
+    pub command: &'a str,
+    /// What the window is called.
+    pub title: &'a str,
+    /// What it is about, as HTML.
+    pub subject: &'a str,
+    /// What there is to know.
+    pub heading: &'a str,
+    /// Two or three sentences.
+    pub lead: &'a str,
+    /// The key figures, as HTML.
+    pub stats: &'a str,
+    /// Anchor, heading and HTML of each part; those without content are left out.
+    pub parts: &'a [(&'a str, &'a str, String)],
+}
+
+impl Page<'_> {
+    /// One HTML file that needs nothing else: no network, and no script to be read.
+    pub(super) fn html(&self) -> String {
+        let links: String = self
+            .parts
             .iter()
             .filter(|(.., content)| !content.is_empty())
             .map(|(id, heading, _)| format!("<a href=\"#{id}\">{heading}</a>"))
             .collect();
         let sections: String =
-            parts.iter().map(|(id, heading, content)| section(id, heading, content)).collect();
-        let (heading, lead) = (escape(&head.title), escape(&head.lead));
-        let subject = format!("{} · {}", name(&self.data.name), name(&self.model.title));
+            self.parts.iter().map(|(id, heading, content)| section(id, heading, content)).collect();
         format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\
@@ -54,10 +63,54 @@ impl Report {
              <main>{stats}\n{sections}</main>\n\
              <footer><p>Made by Cofactor {version} with one command: <code>{command}</code></p></footer>\
              <script>{SCRIPT}</script></body></html>\n",
-            version = escape(&self.version),
-            command = escape(&self.command),
-            stats = self.stats(),
+            title = escape(self.title),
+            version = escape(self.version),
+            subject = self.subject,
+            heading = escape(self.heading),
+            lead = escape(self.lead),
+            command = escape(self.command),
+            stats = self.stats,
         )
+    }
+}
+
+/// The figures that a reader looks for first: what, how much, and a remark.
+pub(super) fn key_figures(figures: &[(String, String, String)]) -> String {
+    let cells: String = figures
+        .iter()
+        .map(|(term, value, note)| {
+            let [term, value, note] = [term, value, note].map(|text| escape(text));
+            format!("<div><dt>{term}</dt><dd>{value}<small>{note}</small></dd></div>")
+        })
+        .collect();
+    format!("<dl class=\"stats\">{cells}</dl>")
+}
+
+impl Report {
+    /// The report as one HTML file that needs nothing else: no network, and no script to be read.
+    pub fn html(&self) -> String {
+        let head = headline(self);
+        let title = format!("{}: {} on {}", head.title, self.model.name, self.data.name);
+        let parts = [
+            ("learning", "Learning", self.learning()),
+            ("accuracy", "Errors", self.errors()),
+            ("items", "Items", self.items()),
+            ("picks", "One user", self.example.as_ref().map(example).unwrap_or_default()),
+            ("equations", "How it learns", equations(&self.model.documentation)),
+            ("run", "This run", self.run()),
+        ];
+        let (data, model) = (name(&self.data.name), name(&self.model.title));
+        Page {
+            version: &self.version,
+            command: &self.command,
+            title: &title,
+            subject: &format!("{data} · {model}"),
+            heading: &head.title,
+            lead: &head.lead,
+            stats: &self.stats(),
+            parts: &parts,
+        }
+        .html()
     }
 
     /// The figures that a reader looks for first.
@@ -76,14 +129,7 @@ impl Report {
             n => format!("{} epochs, {} in all", count(n), duration(self.seconds.total)),
         };
         stats.push(("Training".into(), duration(self.seconds.fit), epochs));
-        let cells: String = stats
-            .iter()
-            .map(|(term, value, note)| {
-                let [term, value, note] = [term, value, note].map(|text| escape(text));
-                format!("<div><dt>{term}</dt><dd>{value}<small>{note}</small></dd></div>")
-            })
-            .collect();
-        format!("<dl class=\"stats\">{cells}</dl>")
+        key_figures(&stats)
     }
 
     fn learning(&self) -> String {
@@ -149,7 +195,17 @@ impl Report {
 
     /// What is needed to print the page again, and what its words mean.
     fn run(&self) -> String {
-        let [data, protocol, machine] = [self.data_facts(), self.split_facts(), self.machine_facts()];
+        let data = data_facts(&self.data);
+        let protocol = split_facts(&self.split, self.folds.len(), self.seed);
+        let seconds = self.seconds;
+        let stages = [
+            ("Read", seconds.read),
+            ("Split", seconds.split),
+            ("Fit", seconds.fit),
+            ("Evaluate", seconds.evaluate),
+            ("In all", seconds.total),
+        ];
+        let machine = machine_facts(&self.machine, self.threads, &stages);
         let mut config: Vec<(&str, String)> =
             self.model.config.iter().map(|(key, value)| (key.as_str(), escape(&written(value)))).collect();
         if config.is_empty() {
@@ -194,55 +250,52 @@ impl Report {
              for the same trained model: a user's errors go together, so users are what is drawn."
         }
     }
+}
 
-    fn data_facts(&self) -> String {
-        let data = &self.data;
-        let mut list = vec![
-            ("Name", name(&data.name)),
-            ("Users", count(data.users)),
-            ("Items", count(data.items)),
-            ("Ratings", count(data.ratings)),
-            ("Density", part(data.density)),
-            ("Scale", format!("{} to {}", data.scale[0], data.scale[1])),
-        ];
-        if let Some([first, last]) = data.time_span {
-            list.push(("Time", format!("{} to {}", day(first), day(last))));
-        }
-        list.push(("Fingerprint", format!("<code class=\"hash\">{}</code>", escape(&data.fingerprint))));
-        facts(&list)
+/// The data.
+pub(super) fn data_facts(data: &Data) -> String {
+    let mut list = vec![
+        ("Name", name(&data.name)),
+        ("Users", count(data.users)),
+        ("Items", count(data.items)),
+        ("Ratings", count(data.ratings)),
+        ("Density", part(data.density)),
+        ("Scale", format!("{} to {}", data.scale[0], data.scale[1])),
+    ];
+    if let Some([first, last]) = data.time_span {
+        list.push(("Time", format!("{} to {}", day(first), day(last))));
     }
+    list.push(("Fingerprint", format!("<code class=\"hash\">{}</code>", escape(&data.fingerprint))));
+    facts(&list)
+}
 
-    fn split_facts(&self) -> String {
-        let split = &self.split;
-        let mut list = vec![("Kind", format!("<code>{}</code>", escape(&split.spec)))];
-        if self.folds.is_empty() {
-            list.push(("To learn from", count(split.train)));
-            list.push(("To be tested", count(split.test)));
-        } else {
-            list.push(("Folds", count(self.folds.len())));
-        }
-        list.push(("Unseen users", count(split.unseen.users)));
-        list.push(("Unseen items", count(split.unseen.items)));
-        list.push(("Seed", self.seed.to_string()));
-        let warning = split.leakage.as_ref().map_or(String::new(), |sentence| {
-            format!("<p class=\"warning\"><strong>Mind:</strong> {}</p>", escape(sentence))
-        });
-        facts(&list) + &warning
+/// The split, and what it lets the model know too early.
+pub(super) fn split_facts(split: &Split, folds: usize, seed: u64) -> String {
+    let mut list = vec![("Kind", format!("<code>{}</code>", escape(&split.spec)))];
+    if folds < 2 {
+        list.push(("To learn from", count(split.train)));
+        list.push(("To be tested", count(split.test)));
+    } else {
+        list.push(("Folds", count(folds)));
     }
+    list.push(("Unseen users", count(split.unseen.users)));
+    list.push(("Unseen items", count(split.unseen.items)));
+    list.push(("Seed", seed.to_string()));
+    let warning = split.leakage.as_ref().map_or(String::new(), |sentence| {
+        format!("<p class=\"warning\"><strong>Mind:</strong> {}</p>", escape(sentence))
+    });
+    facts(&list) + &warning
+}
 
-    fn machine_facts(&self) -> String {
-        let (machine, seconds) = (&self.machine, self.seconds);
-        facts(&[
-            ("System", escape(&format!("{}, {}", machine.os, machine.arch))),
-            ("Instructions", escape(&machine.isa)),
-            ("Threads", format!("{} of {} processors", self.threads, machine.cores)),
-            ("Read", duration(seconds.read)),
-            ("Split", duration(seconds.split)),
-            ("Fit", duration(seconds.fit)),
-            ("Evaluate", duration(seconds.evaluate)),
-            ("In all", duration(seconds.total)),
-        ])
-    }
+/// The machine, and how long it took.
+pub(super) fn machine_facts(machine: &Machine, threads: usize, seconds: &[(&'static str, f64)]) -> String {
+    let mut list = vec![
+        ("System", escape(&format!("{}, {}", machine.os, machine.arch))),
+        ("Instructions", escape(&machine.isa)),
+        ("Threads", format!("{threads} of {} processors", machine.cores)),
+    ];
+    list.extend(seconds.iter().map(|&(stage, seconds)| (stage, duration(seconds))));
+    facts(&list)
 }
 
 /// A metric in words and as a formula.
@@ -255,13 +308,13 @@ fn definition(name: &str, metric: &Metric) -> String {
 }
 
 /// A command line that breaks between its words alone.
-fn command(line: &str) -> String {
+pub(super) fn command(line: &str) -> String {
     let words: Vec<String> = line.split(' ').map(|word| format!("<span>{}</span>", escape(word))).collect();
     words.join(" ")
 }
 
 /// A parameter's value as it is written after `--set key=`.
-fn written(value: &Value) -> String {
+pub(super) fn written(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

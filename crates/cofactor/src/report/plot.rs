@@ -127,12 +127,14 @@ pub(super) struct Plot {
     x: Axis,
     y: Axis,
     marks: String,
+    /// In rem, where it is not the page's.
+    height: Option<f64>,
 }
 
 impl Plot {
     /// An empty chart with its grid.
     pub(super) fn new(x: Axis, y: Axis) -> Self {
-        let mut plot = Self { x, y, marks: String::new() };
+        let mut plot = Self { x, y, marks: String::new(), height: None };
         for tick in plot.y.ticks.clone() {
             let y = plot.top(tick.value);
             plot.add(format_args!("<line class=\"grid\" x2=\"100%\" y1=\"{y}%\" y2=\"{y}%\"/>"));
@@ -147,6 +149,12 @@ impl Plot {
             plot.add(format_args!("<text class=\"tick\" x=\"{x}%\" y=\"100%\" dy=\"1.6em\" text-anchor=\"middle\">{label}</text>"));
         }
         plot
+    }
+
+    /// A chart of things one below the other: `rows` of them, the first at y = rows − 1, each half a unit above its own place.
+    pub(super) fn rows(x: Axis, rows: usize) -> Self {
+        let y = Axis::linear(-0.5, rows as f64 - 0.3, 1).with_ticks(Vec::new());
+        Self { height: Some(3.2 * rows as f64), ..Self::new(x, y) }
     }
 
     /// A curve through the points, in order.
@@ -221,8 +229,12 @@ impl Plot {
     /// The chart with the names of its axes. `description` is read aloud instead of the marks.
     pub(super) fn finish(self, x_name: &str, y_name: &str, description: &str) -> String {
         let (x_name, y_name, description) = (escape(x_name), escape(y_name), escape(description));
+        let (class, style) = match self.height {
+            Some(rem) => ("plot rows", format!(" style=\"height:{rem:.1}rem\"")),
+            None => ("plot", String::new()),
+        };
         format!(
-            "<div class=\"plot\"><p class=\"axis y\">{y_name}</p><svg role=\"img\" aria-label=\"{description}\">{}\
+            "<div class=\"{class}\"><p class=\"axis y\">{y_name}</p><svg role=\"img\" aria-label=\"{description}\"{style}>{}\
              <line class=\"base\" x2=\"100%\" y1=\"100%\" y2=\"100%\"/></svg><p class=\"axis x\">{x_name}</p></div>",
             self.marks
         )

@@ -2,11 +2,13 @@
 
 mod errors;
 mod groups;
+mod intervals;
 mod learning;
 mod values;
 
 pub(super) use errors::{by_rating, calibration, errors};
 pub(super) use groups::{Grouped, by_count};
+pub(super) use intervals::{Row, intervals};
 pub(super) use learning::{learning, stopping};
 pub(super) use values::values;
 
