@@ -21,6 +21,15 @@ pub fn find(name: &str) -> Result<&'static Entry> {
     })
 }
 
+/// The list of the algorithms' pages as Markdown ([`Entry::page`]).
+pub fn index() -> String {
+    let head = "# The algorithms\n\nEach page is the head of the algorithm's source file, with its parameters and presets.\n\n";
+    let table = head.to_owned() + "| model | what it is |\n|---|---|\n";
+    ALGORITHMS.iter().fold(table, |table, Entry { name, title, .. }| {
+        table + &format!("| [`{name}`]({name}.md) | {title} |\n")
+    })
+}
+
 /// An algorithm behind one face.
 pub struct Entry {
     /// Its name.
@@ -111,6 +120,33 @@ impl Entry {
         let head = self.source.lines().take_while(|line| line.starts_with("//!"));
         head.map(|line| line.trim_start_matches("//!").trim_start_matches(' '))
             .fold(String::new(), |text, line| text + line + "\n")
+    }
+
+    /// The algorithm's page as Markdown: what it says of itself, its parameters and its presets. `docs/algorithms` holds them all.
+    pub fn page(&self) -> String {
+        let defaults = (self.configure)(&Map::new()).map(|algorithm| algorithm.config()).unwrap_or_default();
+        let parameter = |knob: &Knob| {
+            let default = match defaults.get(knob.name) {
+                Some(Value::String(text)) => text.clone(),
+                Some(value) => value.to_string(),
+                None => String::new(),
+            };
+            let (symbol, values) = (knob.symbol.replace('|', "\\|"), knob.kind.expected());
+            format!("| `{}` | {symbol} | {default} | {values} | {} |\n", knob.name, knob.purpose)
+        };
+        let preset = |preset: &Preset| {
+            let pairs: Vec<String> =
+                preset.set.iter().map(|(name, value)| format!("`{name}={value}`")).collect();
+            format!("| `{}` | {} | {} |\n", preset.name, pairs.join(" "), preset.source)
+        };
+        let mut page = self.documentation().replace("[`", "`").replace("`]", "`");
+        page += "\n## Parameters\n\n| parameter | symbol | default | values | what it is for |\n|---|---|---|---|---|\n";
+        page.extend(self.knobs.iter().map(parameter));
+        if !self.presets.is_empty() {
+            page += "\n## Presets\n\n| preset | sets | from |\n|---|---|---|\n";
+            page.extend(self.presets.iter().map(preset));
+        }
+        page
     }
 }
 
