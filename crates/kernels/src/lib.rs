@@ -15,12 +15,14 @@
 mod dot;
 mod isa;
 mod link;
+mod row;
 mod sgd;
 pub mod twin;
 
 pub use dot::{dot, dot_rows};
 pub use isa::Isa;
 pub use link::Link;
+pub use row::{Mates, Own, RowStep, shift_rows, row, sum_rows};
 pub use sgd::{Block, Entry, Pace, PacedSgd, Sgd, paced_sgd, sgd};
 
 /// How many partial sums a dot product keeps.

@@ -1,6 +1,6 @@
 //! The readable definitions of the kernels: what they compute, lane by lane, in plain loops.
 
-use crate::{Block, Entry, LANES, PacedSgd, Sgd};
+use crate::{Block, Entry, LANES, PacedSgd, RowStep, Sgd};
 
 /// Σ a·b in 16 partial sums, which are then added in halves: 16 → 8 → 4 → 2 → 1.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -101,5 +101,57 @@ fn move_rows(p: &mut [f32], q: &mut [f32], pull: [f32; 2], keep: [f32; 2]) {
         let (old_p, old_q) = (*p, *q);
         *p = keep[0].mul_add(old_p, pull[0] * old_q);
         *q = keep[1].mul_add(old_q, pull[1] * old_p);
+    }
+}
+
+/// One pass of stochastic gradient descent over the ratings of one row, whose mates are `rows` of the other side.
+///
+/// For each rating, with a = p + z and b = q + w, and e = `error`(place, aᵀb) taken before anything moves:
+/// p ← (1 − ηλ)·p + ηe·b, z ← (1 − ηλ)·z + ηe·b, q ← (1 − ηλ)·q + ηe·a, each with its own η and λ.
+#[expect(clippy::too_many_arguments, reason = "the kernel's arguments without its two structures")]
+pub fn row(
+    step: &RowStep,
+    p: &mut [f32],
+    z: &mut [f32],
+    rows: &[u32],
+    factors: &mut [f32],
+    keep: &[f32],
+    sets: &[f32],
+    mut error: impl FnMut(usize, f32) -> f32,
+) {
+    let stride = p.len();
+    for (place, &mate) in rows.iter().enumerate() {
+        let mate = mate as usize;
+        let q = &mut factors[mate * stride..(mate + 1) * stride];
+        let w = &sets[mate * stride..(mate + 1) * stride];
+        let a: Vec<f32> = p.iter().zip(&*z).map(|(p, z)| p + z).collect();
+        let b: Vec<f32> = q.iter().zip(w).map(|(q, w)| q + w).collect();
+        let e = error(place, dot(&a, &b));
+        for f in 0..stride {
+            p[f] = step.keep.mul_add(p[f], step.rate * e * b[f]);
+            z[f] = step.set_keep.mul_add(z[f], step.set_rate * e * b[f]);
+            q[f] = keep[mate].mul_add(q[f], step.mate_rate * e * a[f]);
+        }
+    }
+}
+
+/// Σ over some rows of a matrix, in their order.
+pub fn sum_rows(rows: &[u32], matrix: &[f32], sum: &mut [f32]) {
+    let stride = sum.len();
+    sum.fill(0.0);
+    for &row in rows {
+        for (f, sum) in sum.iter_mut().enumerate() {
+            *sum += matrix[row as usize * stride + f];
+        }
+    }
+}
+
+/// x ← keep·x + by, for some rows x of a matrix in their order.
+pub fn shift_rows(rows: &[u32], keep: f32, by: &[f32], matrix: &mut [f32]) {
+    for &row in rows {
+        let row = &mut matrix[row as usize * by.len()..][..by.len()];
+        for (entry, by) in row.iter_mut().zip(by) {
+            *entry = keep.mul_add(*entry, *by);
+        }
     }
 }
