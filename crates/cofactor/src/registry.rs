@@ -10,7 +10,11 @@ use crate::fit::model::{Model, Tensors};
 use crate::fit::run::Run;
 
 /// Every algorithm.
-pub static ALGORITHMS: &[Entry] = &[Entry::of::<algo::baseline::Baseline>(), Entry::of::<algo::mf::Mf>()];
+pub static ALGORITHMS: &[Entry] = &[
+    Entry::of::<algo::baseline::Baseline>(),
+    Entry::of::<algo::mf::Mf>(),
+    Entry::of::<algo::svdpp::Svdpp>(),
+];
 
 /// The algorithm of that name.
 pub fn find(name: &str) -> Result<&'static Entry> {

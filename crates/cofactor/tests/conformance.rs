@@ -46,6 +46,16 @@ fn configurations() -> Vec<(String, &'static Entry, Box<dyn Configured>)> {
 /// What suits `mf` on the planted matrix.
 const RANK_TWO: [(&str, &str); 3] = [("factors", "4"), ("reg", "0.01"), ("epochs", "300")];
 
+/// What suits `svdpp` on the planted matrix, whose gaps say nothing.
+const RANK_TWO_WITH_SETS: [(&str, &str); 6] = [
+    ("factors", "4"),
+    ("reg", "0.01"),
+    ("decay", "1"),
+    ("bias_rate", "0.005"),
+    ("spread", "0.1"),
+    ("epochs", "100"),
+];
+
 fn configured(name: &str, pairs: &[(&str, &str)]) -> Box<dyn Configured> {
     let pairs: Vec<(String, String)> = pairs.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
     find(name).expect("it is listed").configure_written(None, &pairs).expect("valid parameters")
@@ -240,6 +250,7 @@ fn a_planted_matrix_is_recovered() {
         let (parameters, bound): (&[(&str, &str)], f64) = match entry.name {
             "baseline" => (&[], 0.95 * spread),
             "mf" => (&RANK_TWO, 1.25 * noise),
+            "svdpp" => (&RANK_TWO_WITH_SETS, 1.25 * noise),
             other => {
                 panic!("say here how well '{other}' must recover a planted matrix of rank 2 with biases")
             }

@@ -5,4 +5,5 @@ pub mod factors;
 pub mod model;
 pub mod rng;
 pub mod run;
+pub mod sets;
 pub mod sweep;

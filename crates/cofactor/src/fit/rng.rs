@@ -26,6 +26,8 @@ pub enum Purpose {
     Synthetic = 5,
     /// Which user or item is picked as an example; by occasion.
     Example = 6,
+    /// The order of the rows in a pass; by pass.
+    RowOrder = 7,
 }
 
 /// The stream of that seed, purpose and row.
