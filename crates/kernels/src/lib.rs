@@ -22,7 +22,7 @@ pub mod twin;
 pub use dot::{dot, dot_rows};
 pub use isa::Isa;
 pub use link::Link;
-pub use row::{Mates, Own, RowStep, shift_rows, row, sum_rows};
+pub use row::{Mates, Own, RowStep, row, shift_rows, sum_rows};
 pub use sgd::{Block, Entry, Pace, PacedSgd, Sgd, paced_sgd, sgd};
 
 /// How many partial sums a dot product keeps.

@@ -109,19 +109,20 @@ fn pass<S: Simd, V: Lanes<S>, const CHUNKS: usize>(
     mates: Mates<'_>,
     mut error: impl FnMut(usize, f32) -> f32,
 ) {
-    let stride = if CHUNKS == ANY { own.factors.len() } else { CHUNKS * V::LEN };
-    let (p, z) = (&mut own.factors[..stride], &mut own.set[..stride]);
-    for (place, &mate) in mates.rows.iter().enumerate() {
+    let (Own { factors: p, set: z }, Mates { rows, factors, keep, sets }) = (own, mates);
+    let stride = if CHUNKS == ANY { p.len() } else { CHUNKS * V::LEN };
+    let (p, z) = (&mut p[..stride], &mut z[..stride]);
+    for (place, &mate) in rows.iter().enumerate() {
         let mate = mate as usize;
-        let q = &mut mates.factors[mate * stride..][..stride];
-        let w = &mates.sets[mate * stride..][..stride];
+        let q = &mut factors[mate * stride..][..stride];
+        let w = &sets[mate * stride..][..stride];
         let mut sums = V::splat(simd, 0.0);
         for at in (0..stride).step_by(V::LEN) {
             let (a, b) = (both::<S, V>(simd, p, z, at), both::<S, V>(simd, q, w, at));
             sums = a.mul_add_precise(b, sums);
         }
         let e = error(place, sums.total(simd));
-        let keep = V::splat(simd, mates.keep[mate]);
+        let mate_keep = V::splat(simd, keep[mate]);
         let (own_keep, set_keep) = (V::splat(simd, step.keep), V::splat(simd, step.set_keep));
         let pulls = |rate: f32| V::splat(simd, rate * e);
         let (own_pull, set_pull, pull) = (pulls(step.rate), pulls(step.set_rate), pulls(step.mate_rate));
@@ -133,7 +134,9 @@ fn pass<S: Simd, V: Lanes<S>, const CHUNKS: usize>(
             load::<S, V>(simd, z, at)
                 .mul_add_precise(set_keep, set_pull * b)
                 .store_slice(&mut z[at..][..V::LEN]);
-            load::<S, V>(simd, q, at).mul_add_precise(keep, pull * a).store_slice(&mut q[at..][..V::LEN]);
+            load::<S, V>(simd, q, at)
+                .mul_add_precise(mate_keep, pull * a)
+                .store_slice(&mut q[at..][..V::LEN]);
         }
     }
 }

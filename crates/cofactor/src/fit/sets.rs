@@ -7,7 +7,7 @@
 //! ```
 //! The biases are one more coordinate of all these vectors, kept beside them.
 
-use cofactor_kernels::{Isa, Link, move_rows, sum_rows};
+use cofactor_kernels::{Isa, Link, shift_rows, sum_rows};
 use rand_distr::{Distribution, StandardNormal};
 use rayon::ThreadPool;
 
@@ -153,7 +153,7 @@ impl Side {
         let share = 1.0 / (self.strength * (n as f32).sqrt());
         let moves = self.set.row(row).iter().zip(&before.set);
         let by: Vec<f32> = moves.map(|(now, before)| share * (now - kept * before)).collect();
-        move_rows(isa, members, kept, &by, mates.gift.as_mut_slice());
+        shift_rows(isa, members, kept, &by, mates.gift.as_mut_slice());
         let by = share * (self.set_bias[row] - bias_kept * before.bias);
         for &member in members {
             let bias = &mut mates.gift_bias[member as usize];
@@ -199,7 +199,9 @@ pub struct Before {
 fn sum_set(isa: Isa, strength: f32, members: &[u32], mates: &Side, sum: &mut [f32]) {
     sum_rows(isa, members, mates.gift.as_slice(), sum);
     let scale = scale(strength, members);
-    sum.iter_mut().for_each(|entry| *entry *= scale);
+    for entry in sum {
+        *entry *= scale;
+    }
 }
 
 fn set_bias(strength: f32, members: &[u32], mates: &Side) -> f32 {
