@@ -111,6 +111,19 @@ pub(crate) struct SourceArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Model options")]
 pub(crate) struct ModelArgs {
+    #[command(flatten)]
+    pub(crate) choice: ChoiceArgs,
+    /// Take the model and its parameters from the best trial of a study that `cofactor tune` wrote
+    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    pub(crate) study: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) early: EarlyArgs,
+}
+
+/// A model, a preset, and what is changed in it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Model options")]
+pub(crate) struct ChoiceArgs {
     /// The model: `cofactor models` lists them [default: mf]
     #[arg(long, short, value_name = "NAME")]
     pub(crate) model: Option<String>,
@@ -120,8 +133,6 @@ pub(crate) struct ModelArgs {
     /// Sets one parameter, on top of the preset; may be repeated
     #[arg(long, short, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
-    #[command(flatten)]
-    pub(crate) early: EarlyArgs,
 }
 
 /// When to stop learning.

@@ -40,12 +40,19 @@ pub(crate) fn run(
     let split_seconds = clock.elapsed().as_secs_f64();
     say_split(&plan, split_seconds, context)?;
     context.out.step("Model", model.in_words(), None)?;
+    let chosen = model.study.as_ref().and_then(|study| study.leakage(&plan, context.seed));
+    if let Some(leakage) = &chosen {
+        context.out.note(leakage)?;
+    }
     let outcome = fit_and_evaluate(model, &plan, context)?;
     say_fit(&outcome.evaluation, &mut context.out)?;
     if let Some(leakage) = evaluate::time_leakage(&plan, outcome.evaluation.uses_time) {
         context.out.note(&leakage)?;
     }
-    let report = describe(data, model, &plan, split_seconds, &outcome, context);
+    let mut report = describe(data, model, &plan, split_seconds, &outcome, context);
+    if let Some(chosen) = chosen {
+        report.split.leakage = Some(report.split.leakage.map_or(chosen.clone(), |text| text + " " + &chosen));
+    }
     Ok(Experiment { outcome, report })
 }
 
@@ -304,13 +311,16 @@ fn histogram(ratings: &Ratings) -> Vec<report::ValueCount> {
 
 /// The command as it was written, with quotes where a shell needs them.
 pub(crate) fn command_line() -> String {
-    let words = std::env::args().skip(1).map(|word| {
-        let plain = |c: char| c.is_alphanumeric() || "-_./:=+,%@".contains(c);
-        if !word.is_empty() && word.chars().all(plain) {
-            word
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    });
+    let words = std::env::args().skip(1).map(|word| quoted(&word));
     std::iter::once("cofactor".to_owned()).chain(words).collect::<Vec<String>>().join(" ")
+}
+
+/// A word of a command line, with quotes where a shell needs them.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=+,%@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }

@@ -25,6 +25,11 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// Ctrl-C.
     Interrupted,
+    /// Ctrl-C, after something was kept.
+    Paused {
+        /// What was kept, and how to go on.
+        kept: String,
+    },
 }
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -44,7 +49,7 @@ impl Failure {
             // Who closes the pipe has read all that was wanted.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::Library(_) | Self::Bad | Self::Output(_) => 1,
-            Self::Interrupted => 130,
+            Self::Interrupted | Self::Paused { .. } => 130,
         }
     }
 
@@ -81,7 +86,7 @@ impl Failure {
             Self::Arguments(_) | Self::Usage { .. } => "usage",
             Self::Bad => "bad",
             Self::Output(_) => "output",
-            Self::Interrupted => "interrupted",
+            Self::Interrupted | Self::Paused { .. } => "interrupted",
         }
     }
 
@@ -97,6 +102,7 @@ impl Failure {
             Self::Bad => (String::new(), None),
             Self::Output(error) => (format!("cannot write to standard output: {error}"), None),
             Self::Interrupted => ("interrupted: nothing was written".to_owned(), None),
+            Self::Paused { kept } => (format!("interrupted: {kept}"), None),
         }
     }
 }

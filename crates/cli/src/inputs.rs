@@ -11,8 +11,9 @@ use cofactor::data::read::{self, ColumnRef, Format, ReadOptions};
 use cofactor::data::split::{self, Spec};
 use cofactor::eval::early::{self, EPOCHS, EarlyStopping};
 use cofactor::registry::{self, Configured, Entry};
+use cofactor::tune::{Header, Study};
 
-use crate::args::{DataArgs, ModelArgs, SourceArgs};
+use crate::args::{ChoiceArgs, DataArgs, ModelArgs, SourceArgs};
 use crate::commands::Context;
 use crate::failure::Failure;
 use crate::format;
@@ -123,21 +124,52 @@ fn in_words(ratings: &Ratings) -> String {
 /// A model, ready to be fitted.
 pub(crate) struct Model {
     pub(crate) entry: &'static Entry,
-    pub(crate) preset: Option<String>,
     pub(crate) configured: Box<dyn Configured>,
     /// How the number of epochs is found, if it is; the parameter is then the most.
     pub(crate) early: Option<EarlyStopping>,
+    /// The study that the parameters come from, if they do.
+    pub(crate) study: Option<Header>,
+    /// Where the parameters come from, where it is not from the defaults: `preset lesson`.
+    origin: Option<String>,
 }
 
 impl Model {
     /// `fallback` is the model and the preset that are taken where no model is named.
     pub(crate) fn of(args: &ModelArgs, fallback: (&str, Option<&str>)) -> Result<Self, Failure> {
+        match &args.study {
+            Some(file) => Self::of_study(file, args),
+            None => Self::chosen(&args.choice, fallback, args.early.rule()),
+        }
+    }
+
+    /// The same without a study.
+    pub(crate) fn chosen(
+        args: &ChoiceArgs,
+        fallback: (&str, Option<&str>),
+        early: Option<EarlyStopping>,
+    ) -> Result<Self, Failure> {
         let (name, preset) = match (&args.model, &args.preset) {
             (Some(name), preset) => (name.as_str(), preset.as_deref()),
             (None, Some(preset)) => (fallback.0, Some(preset.as_str())),
             (None, None) => fallback,
         };
-        Self::new(registry::find(name)?, preset, &args.set, args.early.rule())
+        Self::new(registry::find(name)?, preset, &args.set, early)
+    }
+
+    fn of_study(file: &Path, args: &ModelArgs) -> Result<Self, Failure> {
+        let study = Study::read(file)?;
+        let name = study.header.model.as_str();
+        if let Some(other) = args.choice.model.as_deref().filter(|&other| other != name) {
+            return Err(Failure::usage(
+                format!("{} is a study of {name}, not of {other}", file.display()),
+                "leave --model out, or name another file",
+            ));
+        }
+        let entry = registry::find(name)?;
+        let configured = entry.configure_on(study.winner()?, &args.choice.set)?;
+        let origin = Some(format!("study {}", file.display()));
+        let model = Self { entry, configured, early: None, study: Some(study.header), origin };
+        model.stopped_early(args.early.rule(), &args.choice.set)
     }
 
     /// A model as it is written in a list: `mf`, `mf:lesson`, `mf:ml-100k+factors=64+rate=0.01`. Those that do not learn in epochs are not
@@ -168,17 +200,29 @@ impl Model {
         set: &[(String, String)],
         early: Option<EarlyStopping>,
     ) -> Result<Self, Failure> {
-        early.map_or(Ok(()), |rule| rule.check())?;
-        let mut configured = entry.configure_written(preset, set)?;
-        if early.is_some() && !set.iter().any(|(name, _)| name == EPOCHS) {
-            configured = configured.with(EPOCHS, early::most_epochs(entry)?.into())?;
+        let configured = entry.configure_written(preset, set)?;
+        let origin = preset.map(|name| format!("preset {name}"));
+        Self { entry, configured, early: None, study: None, origin }.stopped_early(early, set)
+    }
+
+    /// With the number of epochs to be found; at most as many as are set, or as are usual.
+    fn stopped_early(
+        mut self,
+        early: Option<EarlyStopping>,
+        set: &[(String, String)],
+    ) -> Result<Self, Failure> {
+        let Some(rule) = early else { return Ok(self) };
+        rule.check()?;
+        if !set.iter().any(|(name, _)| name == EPOCHS) {
+            self.configured = self.configured.with(EPOCHS, early::most_epochs(self.entry)?.into())?;
         }
-        Ok(Self { entry, preset: preset.map(str::to_owned), configured, early })
+        self.early = early;
+        Ok(self)
     }
 
     /// `mf, preset lesson: biases=false factors=5 …`
     pub(crate) fn in_words(&self) -> String {
-        let preset = self.preset.as_ref().map(|name| format!(", preset {name}")).unwrap_or_default();
+        let origin = self.origin.as_ref().map(|origin| format!(", {origin}")).unwrap_or_default();
         let config: Vec<String> = self
             .configured
             .config()
@@ -188,7 +232,7 @@ impl Model {
             })
             .collect();
         let early = self.early.map(in_rule).unwrap_or_default();
-        format!("{}{preset}: {}{early}", self.entry.name, config.join(" "))
+        format!("{}{origin}: {}{early}", self.entry.name, config.join(" "))
     }
 
     /// How many epochs it makes, where that is a parameter.

@@ -16,5 +16,6 @@ pub mod recommender;
 pub mod registry;
 pub mod report;
 pub mod store;
+pub mod tune;
 
 pub use error::{Error, Result};

@@ -92,10 +92,19 @@ impl Entry {
         preset: Option<&str>,
         pairs: &[(String, String)],
     ) -> Result<Box<dyn Configured>> {
-        let mut parameters = match preset {
+        let parameters = match preset {
             Some(name) => self.preset(name)?,
             None => Map::new(),
         };
+        self.configure_on(parameters, pairs)
+    }
+
+    /// The algorithm with these parameters, and on top of them `key=value` pairs as a person writes them.
+    pub fn configure_on(
+        &self,
+        mut parameters: Map<String, Value>,
+        pairs: &[(String, String)],
+    ) -> Result<Box<dyn Configured>> {
         for (name, written) in pairs {
             let knob = self.knobs.iter().find(|knob| knob.name == name);
             let value = knob.map_or_else(|| written.as_str().into(), |knob| knob.kind.parse(written));

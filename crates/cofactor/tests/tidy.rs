@@ -4,8 +4,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up: a module may import what stands before it, and itself.
-const ORDER: &[&str] =
-    &["error", "fit::rng", "data", "fit", "algo", "registry", "eval", "store", "recommender", "report"];
+const ORDER: &[&str] = &[
+    "error",
+    "fit::rng",
+    "data",
+    "fit",
+    "algo",
+    "registry",
+    "eval",
+    "tune",
+    "store",
+    "recommender",
+    "report",
+];
 
 /// What an algorithm's file may import of the crate.
 const FOR_ALGORITHMS: &[&str] = &["error", "data::ids", "data::ratings", "data::attributes", "fit"];

@@ -12,6 +12,7 @@ mod report;
 mod run;
 mod similar;
 mod train;
+mod tune;
 
 use std::time::Instant;
 
@@ -30,6 +31,7 @@ pub(crate) enum Command {
     Train(train::Args),
     Evaluate(evaluate::Args),
     Compare(compare::Args),
+    Tune(tune::Args),
     Predict(predict::Args),
     Recommend(recommend::Args),
     Similar(similar::Args),
@@ -47,6 +49,7 @@ pub(crate) fn dispatch(command: Command, context: &mut Context) -> Result<(), Fa
         Command::Train(args) => train::run(&args, context),
         Command::Evaluate(args) => evaluate::run(&args, context),
         Command::Compare(args) => compare::run(&args, context),
+        Command::Tune(args) => tune::run(&args, context),
         Command::Predict(args) => predict::run(&args, context),
         Command::Recommend(args) => recommend::run(&args, context),
         Command::Similar(args) => similar::run(&args, context),

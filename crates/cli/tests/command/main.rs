@@ -9,3 +9,4 @@ mod questions;
 mod real;
 mod run;
 mod support;
+mod tune;

@@ -10,12 +10,12 @@
 //! test part has no place here.
 
 use std::ops::ControlFlow;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::Clock;
 use crate::data::ratings::Ratings;
-use crate::data::split;
+use crate::data::split::{self, Fold};
 use crate::error::{Error, Result};
 use crate::fit::algorithm::Kind;
 use crate::fit::run::{Epoch, Run};
@@ -82,12 +82,25 @@ pub fn best_epochs(
     (seed, threads): (u64, usize),
     observer: &mut dyn FnMut(&Epoch) -> ControlFlow<()>,
 ) -> Result<Found> {
-    let clock = Instant::now();
+    rule.check()?;
+    let mut clock = Clock::start();
+    let parts = split::validation(train, rule.share, seed)?;
+    let found = best_epochs_on(algorithm, &parts, rule, (seed, threads), observer)?;
+    Ok(Found { seconds: clock.lap().0, ..found })
+}
+
+/// [`best_epochs`] with the validation part, `parts.test`, already made.
+pub fn best_epochs_on(
+    algorithm: &dyn Configured,
+    parts: &Fold,
+    rule: EarlyStopping,
+    (seed, threads): (u64, usize),
+    observer: &mut dyn FnMut(&Epoch) -> ControlFlow<()>,
+) -> Result<Found> {
     if !algorithm.config().contains_key(EPOCHS) {
         return Err(without_epochs("this model"));
     }
-    rule.check()?;
-    let parts = split::validation(train, rule.share, seed)?;
+    let mut clock = Clock::start();
     let mut watch = Watch::new(rule.patience);
     let curve = {
         let mut run = Run::new(seed, threads)?.with_valid(&parts.test).with_observer(|epoch| {
@@ -99,7 +112,7 @@ pub fn best_epochs(
     };
     let (epochs, valid_rmse) = watch.best.ok_or_else(|| without_epochs("this model"))?;
     let (train, valid) = (parts.train.len(), parts.test.len());
-    Ok(Found { epochs, valid_rmse, rule, train, valid, curve, seconds: clock.elapsed().as_secs_f64() })
+    Ok(Found { epochs, valid_rmse, rule, train, valid, curve, seconds: clock.lap().0 })
 }
 
 /// The parameter that counts the epochs.

@@ -28,6 +28,8 @@ pub enum Purpose {
     Example = 6,
     /// The order of the rows in a pass; by pass.
     RowOrder = 7,
+    /// Which parameters a trial of a search has; by trial.
+    Proposal = 20,
 }
 
 /// The stream of that seed, purpose and row.

@@ -12,9 +12,11 @@ mod plot;
 mod prose;
 #[cfg(test)]
 mod tests;
+mod tuning;
 mod words;
 
 pub use comparison::ComparisonReport;
+pub use tuning::StudyReport;
 
 use std::collections::BTreeMap;
 

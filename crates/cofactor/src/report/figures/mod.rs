@@ -4,12 +4,14 @@ mod errors;
 mod groups;
 mod intervals;
 mod learning;
+mod trials;
 mod values;
 
 pub(super) use errors::{by_rating, calibration, errors};
 pub(super) use groups::{Grouped, by_count};
 pub(super) use intervals::{Row, intervals};
 pub(super) use learning::{learning, stopping};
+pub(super) use trials::{history, scatter};
 pub(super) use values::values;
 
 use super::plot::number;
