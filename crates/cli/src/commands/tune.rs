@@ -282,10 +282,11 @@ fn print(args: &Args, study: &Study, report: &StudyReport, out: &mut Output) -> 
         let note = "influence: how differently the best quarter of the finished trials chose it than the others, 0 to 1";
         out.say(format_args!("{DIM}{note}{DIM:#}"))?;
     }
-    out.say("")?;
-    for (place, command) in report.next.iter().enumerate() {
-        out.step(if place == 0 { "Next" } else { "" }, command, None)?;
+    out.say(format_args!("\n{HEAD}Next{HEAD:#}"))?;
+    for command in &report.next {
+        out.say(format_args!("  {command}"))?;
     }
+    out.say("")?;
     for (name, file) in [("Study", &args.study), ("Report", &args.report)] {
         if let Some(file) = file {
             out.step(name, Path::display(file), None)?;
