@@ -81,14 +81,14 @@ impl StudyReport {
         );
         let start = self.trials.first().filter(|trial| trial.number == 0).and_then(Trial::rmse);
         if let (Some(best), Some(start)) = (study.best(), start) {
-            let rmse = best.rmse().unwrap_or(start);
-            let _ = write!(
-                lead,
-                " The best, trial {}, has a root mean squared error of {}; the parameters that it started from have {}.",
-                best.number,
-                number(rmse, 4),
-                number(start, 4)
-            );
+            let (rmse, start) = (number(best.rmse().unwrap_or(start), 4), number(start, 4));
+            let _ = match best.number {
+                0 => write!(lead, " None has a lower root mean squared error than the start, {start}."),
+                number => write!(
+                    lead,
+                    " The best, trial {number}, has a root mean squared error of {rmse}; the start has {start}."
+                ),
+            };
         }
         lead + " The test ratings have no part in this, and the best of many trials is a little flattered: the figure to quote is the one on the test part."
     }

@@ -29,7 +29,11 @@ pub(crate) fn history(study: &Study) -> String {
     plot.line("curve", line);
     plot.text("label", (last as f64, best), (0, 20), Anchor::End, &format!("best {}", number(best, 4)));
     let first = study.trials.iter().find_map(Trial::rmse).unwrap_or(best);
-    let title = format!("From {} to {}, on ratings kept aside", number(first, 4), number(best, 4));
+    let title = if best < first {
+        format!("From {} to {}, on ratings kept aside", number(first, 4), number(best, 4))
+    } else {
+        format!("None was better than the first: {} on ratings kept aside", number(first, 4))
+    };
     let reading = "Each dot is a trial; grey ones were given up early and stand where they were then. The line is the lowest error so far. Errors \
         beyond the axis stand at its end. The first 16 trials are drawn at random, but for the very first.";
     let chart = plot.finish("trial", "validation RMSE", &title);
