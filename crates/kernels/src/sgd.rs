@@ -79,6 +79,18 @@ pub struct Block<'a> {
     pub paces: Option<(&'a mut [Pace], &'a mut [Pace])>,
 }
 
+impl Block<'_> {
+    /// The same rows, for one pass of several.
+    pub fn reborrow(&mut self) -> Block<'_> {
+        Block {
+            users: self.users,
+            items: self.items,
+            biases: self.biases.as_mut().map(|(users, items)| (&mut **users, &mut **items)),
+            paces: self.paces.as_mut().map(|(users, items)| (&mut **users, &mut **items)),
+        }
+    }
+}
+
 /// Moves the block's rows by each entry in turn; returns Σ e², each e taken before its own move. See [`crate::twin::sgd`].
 ///
 /// # Panics

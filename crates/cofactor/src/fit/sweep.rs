@@ -4,6 +4,10 @@
 //! them (Gemulla et al., "Large-scale matrix factorization with distributed stochastic gradient descent", KDD 2011). A
 //! stratum is b blocks that share no user and no item, so they may run at the same time without changing the result,
 //! which depends on b alone; and b depends on the data and k alone.
+//!
+//! Within a block the rows of the side that has fewer stay in the cache, while those of the other side pass by in tiles: each tile's ratings are visited
+//! before the next tile's, in random order. So a block may be much larger than the cache, and the factors are seldom read from memory. What is about to be
+//! visited in random order is first read in order: then the memory delivers ahead of the need.
 
 use cofactor_kernels::{Block, Entry, Pace};
 use rand::RngExt;
@@ -17,18 +21,23 @@ use super::run::Run;
 use crate::data::ids::User;
 use crate::data::ratings::Ratings;
 
-/// The rows of one block of users and one of items should stay in a core's second-level cache.
-const BLOCK_BYTES: usize = 256 << 10;
+/// The rows of one block of the side that stays should keep to a core's second-level cache.
+const STAYING_BYTES: usize = 1 << 20;
+/// The rows of a tile of the side that passes should keep to the first-level cache.
+const TILE_BYTES: usize = 32 << 10;
+/// Fewer rows than this in a tile meet again too soon: an update then waits for the one before.
+const TILE_ROWS: usize = 128;
 /// Fewer ratings than this in a block are not worth a thread's attention.
 const BLOCK_RATINGS: usize = 4096;
-/// More strata than this an epoch gain nothing but synchronisation, unless the cache asks for them.
-const ENOUGH_BLOCKS: usize = 64;
+/// Every stratum moves all factors through the cache once, so more strata cost memory traffic; this many threads find work.
+const ENOUGH_BLOCKS: usize = 16;
 /// A rating's place in its block is kept in 16 bits.
 const BLOCK_ROWS: usize = 1 << 16;
 
-/// Ratings in b×b blocks, shuffled within each. Memory: 8 bytes a rating.
+/// Ratings in b×b blocks, each in tiles that are shuffled. Memory: 8 bytes a rating.
 pub struct Grid {
     blocks: usize,
+    tiling: Tiling,
     /// Where each block of users starts; b + 1 entries.
     user_bounds: Vec<usize>,
     /// Where each block of items starts; b + 1 entries.
@@ -53,13 +62,17 @@ pub struct Parameters<'a> {
 impl Grid {
     /// Cuts the ratings into blocks for factors of `stride` entries. Cost: O(N).
     pub fn new(train: &Ratings, stride: usize, run: &Run<'_>) -> Self {
-        Self::with_blocks(train, block_count(train, stride), run)
+        let rows = (TILE_BYTES / (stride * size_of::<f32>())).max(TILE_ROWS);
+        let tiling =
+            Tiling { rows, passing: if train.users() >= train.items() { Side::Users } else { Side::Items } };
+        Self::with_blocks(train, block_count(train, stride), tiling, run)
     }
 
-    fn with_blocks(train: &Ratings, blocks: usize, run: &Run<'_>) -> Self {
+    fn with_blocks(train: &Ratings, blocks: usize, tiling: Tiling, run: &Run<'_>) -> Self {
         let user_counts: Vec<usize> = train.user_counts().collect();
         let mut grid = Self {
             blocks,
+            tiling,
             user_bounds: balanced_bounds(&user_counts, blocks),
             item_bounds: balanced_bounds(&train.item_counts(), blocks),
             entries: vec![Entry { user: 0, item: 0, value: 0.0 }; train.len()],
@@ -70,8 +83,8 @@ impl Grid {
         grid
     }
 
-    /// One epoch: every block once, stratum by stratum in a random order that depends on the epoch; `pass` is given a block's
-    /// entries and rows and returns its loss. Returns the sum of the losses, added in a fixed order.
+    /// One epoch: every block once, stratum by stratum in a random order that depends on the epoch; `pass` is given a tile's
+    /// entries and its block's rows and returns its loss. Returns the sum of the losses, added in a fixed order.
     pub fn strata(
         &self,
         run: &Run<'_>,
@@ -101,7 +114,9 @@ impl Grid {
                     let c = (a + stratum) % self.blocks;
                     (self.block(a * self.blocks + c), block)
                 });
-                loss += run_all(jobs.collect(), &pass, parallel);
+                let visit =
+                    |entries: &[Entry], block: Block<'_>| self.tiling.visit(entries, block, stride, &pass);
+                loss += run_all(jobs.collect(), &visit, parallel);
             }
             loss
         };
@@ -151,19 +166,85 @@ impl Grid {
         }
     }
 
-    /// Shuffles each block by its own stream. Consecutive ratings then rarely share a row, so that their updates overlap in the
-    /// processor, and no order of the file is left.
+    /// Shuffles each tile of the blocks by the block's own stream. Consecutive ratings then rarely share a row, so that their updates overlap in
+    /// the processor, and no order of the file is left.
     fn shuffle(&mut self, run: &Run<'_>) {
         let blocks: Vec<&mut [Entry]> = cut(&mut self.entries, &self.starts);
-        let seed = run.seed();
-        let shuffled = |(block, entries): (usize, &mut [Entry])| {
+        let (seed, tiling) = (run.seed(), self.tiling);
+        let shuffled = |(block, mut entries): (usize, &mut [Entry])| {
+            if tiling.passing == Side::Items {
+                // They have come by user.
+                entries.sort_by_key(|&entry| tiling.tile_of(entry));
+            }
             let mut stream = rng::stream(seed, Purpose::BlockOrder, block as u64);
-            for last in (1..entries.len()).rev() {
-                entries.swap(last, stream.random_range(0..=last as u32) as usize);
+            while let Some(first) = entries.first() {
+                let end = tiling.end_of(tiling.tile_of(*first), entries);
+                let (tile, rest) = entries.split_at_mut(end);
+                for last in (1..tile.len()).rev() {
+                    tile.swap(last, stream.random_range(0..=last as u32) as usize);
+                }
+                entries = rest;
             }
         };
         run.pool().install(|| blocks.into_par_iter().enumerate().for_each(shuffled));
     }
+}
+
+/// Which rows pass by, and how many at a time.
+#[derive(Debug, Clone, Copy)]
+struct Tiling {
+    rows: usize,
+    passing: Side,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Side {
+    Users,
+    Items,
+}
+
+impl Tiling {
+    fn tile_of(self, entry: Entry) -> usize {
+        usize::from(if self.passing == Side::Users { entry.user } else { entry.item }) / self.rows
+    }
+
+    /// Where a tile ends in entries that begin with it and go on with later ones.
+    fn end_of(self, tile: usize, entries: &[Entry]) -> usize {
+        entries.partition_point(|&entry| self.tile_of(entry) <= tile)
+    }
+
+    /// Gives `pass` the block's tiles in turn; returns the sum of their losses.
+    fn visit(
+        self,
+        mut entries: &[Entry],
+        mut block: Block<'_>,
+        stride: usize,
+        pass: &impl Fn(&[Entry], Block<'_>) -> f64,
+    ) -> f64 {
+        let staying: &[f32] = if self.passing == Side::Users { block.items } else { block.users };
+        if entries.len() * stride >= staying.len() {
+            read_ahead(staying);
+        }
+        let mut loss = 0.0;
+        while let Some(first) = entries.first() {
+            let tile = self.tile_of(*first);
+            let (now, rest) = entries.split_at(self.end_of(tile, entries));
+            let passing: &[f32] = if self.passing == Side::Users { block.users } else { block.items };
+            let rows = self.rows * stride;
+            if now.len() >= self.rows {
+                read_ahead(&passing[tile * rows..passing.len().min((tile + 1) * rows)]);
+            }
+            loss += pass(now, block.reborrow());
+            entries = rest;
+        }
+        loss
+    }
+}
+
+/// Reads a word of each cache line in order.
+fn read_ahead(rows: &[f32]) {
+    const LINE: usize = 16;
+    std::hint::black_box(rows.iter().step_by(LINE).fold(0, |all, entry| all ^ entry.to_bits()));
 }
 
 /// Gives `fill` each row of a matrix of at least one column, in parallel: its number, and its entries with the padding, which must stay
@@ -229,10 +310,10 @@ fn run_all(
 
 /// b: enough blocks for the cache, for the threads of any machine, and for 16-bit places; the same on every machine.
 fn block_count(train: &Ratings, stride: usize) -> usize {
-    let rows = train.users() + train.items();
-    let for_cache = (rows * stride * size_of::<f32>()).div_ceil(BLOCK_BYTES);
+    let staying = train.users().min(train.items());
+    let for_cache = (staying * stride * size_of::<f32>()).div_ceil(STAYING_BYTES);
     let for_threads = ((train.len() / BLOCK_RATINGS) as f64).sqrt() as usize;
-    let for_places = train.users().max(train.items()).div_ceil(BLOCK_ROWS / 4);
+    let for_places = train.users().max(train.items()).div_ceil(BLOCK_ROWS / 4 * 3);
     let possible = train.users().min(train.items()).max(1);
     let wished = for_cache.max(for_threads.min(ENOUGH_BLOCKS)).max(for_places);
     // An even number lets two threads share a stratum evenly.
@@ -304,13 +385,16 @@ mod tests {
 
         #[test]
         fn an_epoch_visits_each_rating_once_with_its_own_rows(
-            cells in proptest::collection::btree_set((0_u16..40, 0_u16..30), 1..300),
+            cells in proptest::collection::btree_set((0_u16..40, 0_u16..40), 1..300),
             blocks in 1_usize..6,
+            tile_rows in 1_usize..20,
+            by_user in any::<bool>(),
             threads in 1_usize..4,
         ) {
             let train = ratings(&cells);
             let run = Run::new(7, threads).unwrap();
-            let grid = Grid::with_blocks(&train, blocks, &run);
+            let passing = if by_user { Side::Users } else { Side::Items };
+            let grid = Grid::with_blocks(&train, blocks, Tiling { rows: tile_rows, passing }, &run);
             // Each row carries its own number, and each pass counts the visits beside it.
             let mut users = Matrix::zeros(train.users(), 8);
             let mut items = Matrix::zeros(train.items(), 8);
