@@ -47,6 +47,21 @@ pub(crate) fn sum<S: Simd>(simd: S, lanes: f32x16<S>) -> f32 {
     sum_eight(simd, low + high)
 }
 
+/// The 16 sums of 16 vectors, each added in halves like [`sum`].
+#[inline(always)]
+pub(crate) fn sums_of_sixteen<S: Simd>(vectors: [f32x16<S>; LANES]) -> f32x16<S> {
+    let mut vectors = vectors;
+    let mut half = LANES / 2;
+    while half > 0 {
+        for v in 0..half {
+            let (a, b) = (vectors[v], vectors[v + half]);
+            vectors[v] = a.zip_low(b) + a.zip_high(b);
+        }
+        half /= 2;
+    }
+    vectors[0]
+}
+
 /// Adds 8 lanes in halves.
 #[inline(always)]
 pub(crate) fn sum_eight<S: Simd>(_simd: S, lanes: f32x8<S>) -> f32 {

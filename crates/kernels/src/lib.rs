@@ -15,6 +15,7 @@
 mod dot;
 mod isa;
 mod link;
+mod normal;
 mod row;
 mod sgd;
 pub mod twin;
@@ -22,6 +23,7 @@ pub mod twin;
 pub use dot::{dot, dot_rows};
 pub use isa::Isa;
 pub use link::Link;
+pub use normal::{NormalEquations, Samples};
 pub use row::{Mates, Own, RowStep, row, shift_rows, sum_rows};
 pub use sgd::{Block, Entry, Pace, PacedSgd, Sgd, paced_sgd, sgd};
 

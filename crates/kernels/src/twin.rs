@@ -1,6 +1,7 @@
 //! The readable definitions of the kernels: what they compute, lane by lane, in plain loops.
 
-use crate::{Block, Entry, LANES, PacedSgd, RowStep, Sgd};
+use crate::normal::{NO_CORNER, NO_PIVOT};
+use crate::{Block, Entry, LANES, PacedSgd, RowStep, Samples, Sgd, padded};
 
 /// Σ a·b in 16 partial sums, which are then added in halves: 16 → 8 → 4 → 2 → 1.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -154,4 +155,84 @@ pub fn shift_rows(rows: &[u32], keep: f32, by: &[f32], matrix: &mut [f32]) {
             *entry = keep.mul_add(*entry, *by);
         }
     }
+}
+
+/// A = ridge·I + Σ w·x xᵀ with ones on the padding's diagonal, b = Σ y·x and s = Σ w·x; rows in order. All in whole vectors of 16.
+pub fn normal_equations(k: usize, ridge: f32, samples: Samples<'_>) -> (Vec<Vec<f32>>, Vec<f32>, Vec<f32>) {
+    let d = k.next_multiple_of(LANES);
+    let diagonal = |i: usize, j: usize| {
+        if i != j {
+            0.0
+        } else if i < k {
+            ridge
+        } else {
+            1.0
+        }
+    };
+    let mut matrix: Vec<Vec<f32>> = (0..d).map(|i| (0..d).map(|j| diagonal(i, j)).collect()).collect();
+    let (mut b, mut s) = (vec![0.0_f32; d], vec![0.0_f32; d]);
+    for (l, &row) in samples.rows.iter().enumerate() {
+        let x = &samples.matrix[row as usize * padded(k)..][..padded(k)];
+        let weight = samples.weights.map_or(1.0, |weights| weights[l]);
+        for i in 0..x.len() {
+            for j in 0..x.len() {
+                matrix[i][j] = (x[i] * weight).mul_add(x[j], matrix[i][j]);
+            }
+            b[i] = samples.targets[l].mul_add(x[i], b[i]);
+            s[i] = weight.mul_add(x[i], s[i]);
+        }
+    }
+    (matrix, b, s)
+}
+
+/// From a symmetric matrix −Lᵀ, with zeros on and below the diagonal, and D⁻¹ of A = LDLᵀ. Reads the upper triangle.
+pub fn factor(mut matrix: Vec<Vec<f32>>) -> (Vec<Vec<f32>>, Vec<f32>) {
+    let d = matrix.len();
+    let diagonal: Vec<f32> = (0..d).map(|j| matrix[j][j]).collect();
+    let (mut factor, mut inverses) = (vec![vec![0.0_f32; d]; d], vec![0.0_f32; d]);
+    for j in 0..d {
+        let (known, rest) = matrix.split_at_mut(j);
+        for (known, multiples) in known.iter().zip(&factor) {
+            for (entry, &above) in rest[0][j..].iter_mut().zip(&known[j..]) {
+                *entry = multiples[j].mul_add(above, *entry);
+            }
+        }
+        let pivot = matrix[j][j];
+        inverses[j] = if pivot > NO_PIVOT * diagonal[j] { 1.0 / pivot } else { 0.0 };
+        for i in j + 1..d {
+            factor[j][i] = matrix[j][i] * -inverses[j];
+        }
+    }
+    (factor, inverses)
+}
+
+/// x and β of (A s; sᵀ c)(x; β) = (b; y) from [`factor`]; with no corner and target (c, y), x of Ax = b and zero.
+pub fn solve(
+    (factor, inverses): &(Vec<Vec<f32>>, Vec<f32>),
+    mut b: Vec<f32>,
+    mut s: Vec<f32>,
+    bias: Option<(f32, f32)>,
+) -> (Vec<f32>, f32) {
+    let d = b.len();
+    for i in 0..d {
+        for l in 0..i {
+            b[i] = b[l].mul_add(factor[l][i], b[i]);
+            s[i] = s[l].mul_add(factor[l][i], s[i]);
+        }
+    }
+    let scaled: Vec<f32> = s.iter().zip(inverses).map(|(s, inverse)| s * inverse).collect();
+    let bias = bias.map_or(0.0, |(corner, target)| {
+        let rest = corner - dot(&scaled, &s);
+        if rest > NO_CORNER * corner { (target - dot(&scaled, &b)) / rest } else { 0.0 }
+    });
+    let mut x: Vec<f32> = (0..d).map(|j| (-bias).mul_add(s[j], b[j]) * inverses[j]).collect();
+    for j in (0..d).rev() {
+        // First what the vectors after this one contribute, lane by lane, then this vector's own from the last on.
+        let next = (j + 1).next_multiple_of(LANES);
+        x[j] += dot(&factor[j][next..], &x[next..]);
+        for i in (j + 1..next).rev() {
+            x[j] = x[i].mul_add(factor[j][i], x[j]);
+        }
+    }
+    (x, bias)
 }

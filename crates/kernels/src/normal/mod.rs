@@ -1,0 +1,239 @@
+//! Normal equations: summed from rows, factored and solved in place.
+//!
+//! The matrix is kept as columns of 16×16 tiles, of the upper triangle alone. Rows that are summed are gathered into the same
+//! layout, and so is the triangular factor, so one loop ([`outer`]) does all the cubic work: A += Σ x xᵀ while summing, and
+//! A −= Σ l uᵀ while factoring. Every entry is summed in the order of the rows, one fused multiply-add each: the shape of
+//! the loop, which differs between instruction sets, does not show in the bits.
+
+mod factor;
+mod outer;
+mod solve;
+#[cfg(test)]
+mod tests;
+
+use fearless_simd::{Simd, dispatch, f32x16, prelude::*};
+
+use crate::{Isa, LANES, MAX_PADDED, padded};
+pub(crate) use factor::NO_PIVOT;
+use outer::{Tiles, row_of_tiles, two_rows};
+pub(crate) use solve::NO_CORNER;
+
+/// As many rows are gathered before they are summed: their tiles stay in the first-level cache.
+const DEPTH: usize = 64;
+
+/// 16 entries on a cache line.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+struct Lanes([f32; LANES]);
+
+impl Lanes {
+    const ZERO: Self = Self([0.0; LANES]);
+
+    #[inline(always)]
+    fn load<S: Simd>(&self, simd: S) -> f32x16<S> {
+        f32x16::load_array_ref(simd, &self.0)
+    }
+
+    #[inline(always)]
+    fn store<S: Simd>(&mut self, vector: f32x16<S>) {
+        vector.store_array(&mut self.0);
+    }
+}
+
+/// The rows of a sum, gathered from a matrix: x, its weight w, and y.
+#[derive(Debug, Clone, Copy)]
+pub struct Samples<'a> {
+    /// Rows as long as [`padded`] says, one after the other.
+    pub matrix: &'a [f32],
+    /// Which row each x is.
+    pub rows: &'a [u32],
+    /// w of each; `None`: one.
+    pub weights: Option<&'a [f32]>,
+    /// y of each.
+    pub targets: &'a [f32],
+}
+
+/// A = R + Σ w·x xᵀ, b = Σ y·x and s = Σ w·x for vectors of k entries: what one row of a model solves for.
+///
+/// Scratch of one thread, made once. Memory: about 4k² bytes for the matrix and its factor together, and 512k for gathered rows.
+#[derive(Debug, Clone)]
+pub struct NormalEquations {
+    k: usize,
+    blocks: usize,
+    /// The tiles of A's upper triangle; once factored, those of U = DLᵀ above the diagonal.
+    matrix: Vec<Lanes>,
+    /// Once factored: −Lᵀ above the diagonal, zero on and below it.
+    factor: Vec<Lanes>,
+    /// Once factored: Lᵀ's diagonal tiles, transposed and negated.
+    transposed: Vec<Lanes>,
+    /// Once factored: D⁻¹.
+    inverse_pivots: Vec<Lanes>,
+    /// For each 16 coordinates b and s.
+    sides: Vec<Lanes>,
+    /// Once solved L⁻¹b and L⁻¹s.
+    halfway: Vec<Lanes>,
+    solution: Vec<Lanes>,
+    gathered: Gathered,
+}
+
+/// Up to [`DEPTH`] rows: 16 coordinates of all of them, then the next 16.
+#[derive(Debug, Clone)]
+struct Gathered {
+    rows: Vec<Lanes>,
+    /// w·x, where there are weights.
+    weighted: Vec<Lanes>,
+    /// y and w.
+    targets: Vec<Lanes>,
+}
+
+impl NormalEquations {
+    /// Of k unknowns, all zeros.
+    ///
+    /// # Panics
+    /// When k is zero or a padded row of k entries is longer than [`MAX_PADDED`].
+    pub fn new(k: usize) -> Self {
+        assert!(k > 0 && padded(k) <= MAX_PADDED, "so many unknowns can be solved for");
+        let blocks = k.div_ceil(LANES);
+        let tiles = start_of(blocks);
+        Self {
+            k,
+            blocks,
+            matrix: vec![Lanes::ZERO; tiles],
+            factor: vec![Lanes::ZERO; tiles],
+            transposed: vec![Lanes::ZERO; blocks * LANES],
+            inverse_pivots: vec![Lanes::ZERO; blocks],
+            sides: vec![Lanes::ZERO; 2 * blocks],
+            halfway: vec![Lanes::ZERO; 2 * blocks],
+            solution: vec![Lanes::ZERO; blocks],
+            gathered: Gathered {
+                rows: vec![Lanes::ZERO; blocks * DEPTH],
+                weighted: vec![Lanes::ZERO; blocks * DEPTH],
+                targets: vec![Lanes::ZERO; DEPTH],
+            },
+        }
+    }
+
+    /// A = ridge·I and no rows.
+    pub fn clear(&mut self, ridge: f32) {
+        self.matrix.fill(Lanes::ZERO);
+        self.sides.fill(Lanes::ZERO);
+        for coordinate in 0..self.blocks * LANES {
+            let (block, lane) = (coordinate / LANES, coordinate % LANES);
+            // The padding solves for zeros, so that it needs no case of its own.
+            let entry = if coordinate < self.k { ridge } else { 1.0 };
+            self.matrix[start_of(block) + coordinate].0[lane] = entry;
+        }
+    }
+
+    /// Adds rows. See [`crate::twin::normal_equations`].
+    ///
+    /// # Panics
+    /// When a row is not in the matrix, or there is not one target and one weight for each.
+    pub fn add(&mut self, isa: Isa, samples: Samples<'_>) {
+        assert_eq!(samples.rows.len(), samples.targets.len(), "one target for each row");
+        let weights = samples.weights.map_or(samples.rows.len(), <[f32]>::len);
+        assert_eq!(samples.rows.len(), weights, "one weight for each row");
+        dispatch!(isa.0, simd => self.add_samples(simd, samples));
+    }
+
+    /// Factors A = LDLᵀ, in place. A pivot that rounding has left less than a millionth of its diagonal entry stands for
+    /// a direction that no row and no ridge determines; its unknown will be zero. See [`crate::twin::factor`].
+    pub fn factor(&mut self, isa: Isa) {
+        dispatch!(isa.0, simd => self.factor_tiles(simd));
+    }
+
+    /// x = A⁻¹b in `out`, k entries; needs [`Self::factor`]. See [`crate::twin::solve`].
+    pub fn solve(&mut self, isa: Isa, out: &mut [f32]) {
+        dispatch!(isa.0, simd => self.solve_sides(simd, None));
+        self.copy_solution(out);
+    }
+
+    /// x in `out`, k entries, and β of (A s; sᵀ c)(x; β) = (b; y); needs [`Self::factor`]. With c the sum of the weights
+    /// and y that of the targets, β is a bias that is solved for together with x. See [`crate::twin::solve`].
+    pub fn solve_with_bias(&mut self, isa: Isa, corner: f32, target: f32, out: &mut [f32]) -> f32 {
+        let bias = dispatch!(isa.0, simd => self.solve_sides(simd, Some((corner, target))));
+        self.copy_solution(out);
+        bias
+    }
+
+    /// b, k entries.
+    pub fn right_hand_side(&self) -> impl Iterator<Item = f32> + '_ {
+        self.sides.iter().step_by(2).flat_map(|side| side.0).take(self.k)
+    }
+
+    fn copy_solution(&self, out: &mut [f32]) {
+        assert_eq!(out.len(), self.k, "one entry for each unknown");
+        let solution = self.solution.iter().flat_map(|lanes| lanes.0);
+        out.iter_mut().zip(solution).for_each(|(out, entry)| *out = entry);
+    }
+
+    #[inline(always)]
+    fn add_samples<S: Simd>(&mut self, simd: S, samples: Samples<'_>) {
+        for start in (0..samples.rows.len()).step_by(DEPTH) {
+            let part = start..(start + DEPTH).min(samples.rows.len());
+            for (l, sample) in part.clone().enumerate() {
+                let weight = samples.weights.map(|weights| weights[sample]);
+                self.gather(simd, l, samples.matrix, samples.rows[sample] as usize, weight);
+                self.gathered.targets[l].0[..2]
+                    .copy_from_slice(&[samples.targets[sample], weight.unwrap_or(1.0)]);
+            }
+            self.sum(simd, part.len(), samples.weights.is_some());
+        }
+    }
+
+    /// Copies a row into the tiles.
+    #[inline(always)]
+    fn gather<S: Simd>(&mut self, simd: S, l: usize, matrix: &[f32], row: usize, weight: Option<f32>) {
+        let stride = padded(self.k);
+        let row = &matrix[row * stride..][..stride];
+        let Gathered { rows, weighted, .. } = &mut self.gathered;
+        if stride < LANES {
+            rows[l].0[..LANES / 2].copy_from_slice(row);
+        }
+        for (block, entries) in row.chunks_exact(LANES).enumerate() {
+            rows[block * DEPTH + l].store(f32x16::from_slice(simd, entries));
+        }
+        if let Some(weight) = weight {
+            let weight = f32x16::splat(simd, weight);
+            for block in 0..self.blocks {
+                weighted[block * DEPTH + l].store(rows[block * DEPTH + l].load(simd) * weight);
+            }
+        }
+    }
+
+    /// Adds the first `len` gathered rows to A, b and s.
+    #[inline(always)]
+    fn sum<S: Simd>(&mut self, simd: S, len: usize, by_weight: bool) {
+        let Gathered { rows, weighted, targets } = &self.gathered;
+        let left = if by_weight { weighted } else { rows };
+        let mut tiles = Sums { rows, len, matrix: &mut self.matrix };
+        for block in 0..self.blocks {
+            row_of_tiles(simd, &left[block * DEPTH..][..len], block, self.blocks, &mut tiles);
+        }
+        two_rows(simd, &targets[..len], &mut self.sides, |column| &rows[column * DEPTH..][..len]);
+    }
+}
+
+/// Gathered rows, and A.
+struct Sums<'a> {
+    rows: &'a [Lanes],
+    len: usize,
+    matrix: &'a mut [Lanes],
+}
+
+impl Tiles for Sums<'_> {
+    #[inline(always)]
+    fn right(&self, column: usize) -> &[Lanes] {
+        &self.rows[column * DEPTH..][..self.len]
+    }
+
+    #[inline(always)]
+    fn matrix(&mut self) -> &mut [Lanes] {
+        self.matrix
+    }
+}
+
+/// Where a column of tiles starts: column c has c + 1 tiles of 16 rows.
+const fn start_of(column: usize) -> usize {
+    LANES * (column * (column + 1) / 2)
+}

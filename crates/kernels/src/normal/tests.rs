@@ -1,0 +1,150 @@
+use super::*;
+use crate::twin;
+use proptest::prelude::*;
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// Some rows of a matrix of 37 whose padding is zero.
+struct Drawn {
+    matrix: Vec<f32>,
+    rows: Vec<u32>,
+    weights: Vec<f32>,
+    targets: Vec<f32>,
+}
+
+impl Drawn {
+    fn new(k: usize, count: usize, entries: &[f32]) -> Self {
+        let entry = |at: usize| entries[(at / padded(k) * 31 + at % padded(k) * 7) % entries.len()];
+        let matrix = (0..37 * padded(k)).map(|at| if at % padded(k) < k { entry(at) } else { 0.0 });
+        Self {
+            matrix: matrix.collect(),
+            rows: (0..count).map(|l| (l * 5 % 37) as u32).collect(),
+            weights: (0..count).map(|l| 3.0 * entry(l * 3).abs()).collect(),
+            targets: (0..count).map(|l| (l % 5) as f32 - 1.7).collect(),
+        }
+    }
+
+    fn samples(&self, weighted: bool) -> Samples<'_> {
+        Samples {
+            matrix: &self.matrix,
+            rows: &self.rows,
+            weights: weighted.then_some(&self.weights[..]),
+            targets: &self.targets,
+        }
+    }
+}
+
+fn solved(isa: Isa, k: usize, ridge: f32, samples: Samples<'_>, bias: Option<(f32, f32)>) -> (Vec<f32>, f32) {
+    let mut equations = NormalEquations::new(k);
+    // Something else before it leaves no trace.
+    equations.clear(1.0);
+    equations.add(isa, samples);
+    equations.factor(isa);
+    equations.clear(ridge);
+    equations.add(isa, samples);
+    equations.factor(isa);
+    let mut x = vec![f32::NAN; k];
+    let beta = match bias {
+        None => {
+            equations.solve(isa, &mut x);
+            0.0
+        }
+        Some((corner, target)) => equations.solve_with_bias(isa, corner, target, &mut x),
+    };
+    (x, beta)
+}
+
+/// Gauss's elimination in f64 of the same equations, written down anew.
+fn by_elimination(k: usize, ridge: f32, samples: Samples<'_>, bias: Option<(f32, f32)>) -> Vec<f64> {
+    let d = k + usize::from(bias.is_some());
+    let mut a = vec![vec![0.0_f64; d + 1]; d];
+    for (i, row) in a[..k].iter_mut().enumerate() {
+        row[i] = f64::from(ridge);
+    }
+    for (l, &row) in samples.rows.iter().enumerate() {
+        let x: Vec<f64> = samples.matrix[row as usize * padded(k)..][..k]
+            .iter()
+            .map(|&x| f64::from(x))
+            .chain([1.0])
+            .collect();
+        let weight = samples.weights.map_or(1.0, |weights| f64::from(weights[l]));
+        for i in 0..d {
+            for j in 0..d {
+                a[i][j] += weight * x[i] * x[j];
+            }
+            a[i][d] += f64::from(samples.targets[l]) * x[i];
+        }
+    }
+    if let Some((corner, target)) = bias {
+        (a[k][k], a[k][d]) = (f64::from(corner), f64::from(target));
+    }
+    for j in 0..d {
+        for i in j + 1..d {
+            let multiple = a[i][j] / a[j][j];
+            let (above, below) = a.split_at_mut(i);
+            for (entry, &pivot) in below[0][j..].iter_mut().zip(&above[j][j..]) {
+                *entry -= multiple * pivot;
+            }
+        }
+    }
+    let mut x = vec![0.0; d];
+    for i in (0..d).rev() {
+        let rest: f64 = (i + 1..d).map(|c| a[i][c] * x[c]).sum();
+        x[i] = (a[i][d] - rest) / a[i][i];
+    }
+    x
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn every_instruction_set_gives_the_bits_of_the_twin(
+        k in 1_usize..100,
+        count in 0_usize..150,
+        entries in proptest::collection::vec(-1.0_f32..1.0, 997),
+        weighted in any::<bool>(),
+        biased in any::<bool>(),
+    ) {
+        let drawn = Drawn::new(k, count, &entries);
+        let bias = biased.then_some((count as f32 + 1.0, 2.0));
+        let (matrix, b, s) = twin::normal_equations(k, 0.3, drawn.samples(weighted));
+        let (x, beta) = twin::solve(&twin::factor(matrix), b, s, bias);
+        for isa in Isa::all() {
+            let (found, found_beta) = solved(isa, k, 0.3, drawn.samples(weighted), bias);
+            prop_assert_eq!(bits(&found), bits(&x[..k]), "{}", isa.name());
+            prop_assert_eq!(found_beta.to_bits(), beta.to_bits());
+        }
+    }
+
+    #[test]
+    fn the_solution_is_that_of_elimination_in_f64(
+        k in 1_usize..140,
+        count in 0_usize..300,
+        entries in proptest::collection::vec(-1.0_f32..1.0, 997),
+        biased in any::<bool>(),
+    ) {
+        let drawn = Drawn::new(k, count, &entries);
+        let total: f32 = drawn.weights.iter().sum();
+        let bias = biased.then_some((total + 1.0, 2.0));
+        let expected = by_elimination(k, 1.0, drawn.samples(true), bias);
+        let (mut found, beta) = solved(Isa::detect(), k, 1.0, drawn.samples(true), bias);
+        if biased {
+            found.push(beta);
+        }
+        let largest = expected.iter().fold(1.0, |most: f64, x| most.max(x.abs()));
+        for (found, expected) in found.iter().zip(&expected) {
+            prop_assert!((f64::from(*found) - expected).abs() < 1e-3 * largest, "{} and {}", found, expected);
+        }
+    }
+}
+
+#[test]
+fn a_direction_that_nothing_determines_is_left_at_zero() {
+    let matrix = [vec![1.0_f32; 4], vec![0.0; 4]].concat();
+    let samples = Samples { matrix: &matrix, rows: &[0; 3], weights: None, targets: &[2.0; 3] };
+    let (x, _) = solved(Isa::detect(), 4, 0.0, samples, None);
+    assert_eq!(x, [2.0, 0.0, 0.0, 0.0]);
+}
