@@ -14,6 +14,7 @@ pub static ALGORITHMS: &[Entry] = &[
     Entry::of::<algo::baseline::Baseline>(),
     Entry::of::<algo::mf::Mf>(),
     Entry::of::<algo::svdpp::Svdpp>(),
+    Entry::of::<algo::als::Als>(),
 ];
 
 /// The algorithm of that name.

@@ -1,5 +1,6 @@
 //! One algorithm per file; each file's head is its documentation. [`crate::registry`] lists them.
 
+pub mod als;
 pub mod baseline;
 pub mod mf;
 pub mod svdpp;

@@ -255,6 +255,24 @@ pub fn rows(pool: &ThreadPool, matrix: &mut Matrix, fill: impl Fn(usize, &mut [f
     pool.install(|| all.for_each(|(row, entries)| fill(row, entries)));
 }
 
+/// Gives `solve` each row of a matrix of at least one column with its bias, in parallel, and scratch that it need not clear; returns the sum of
+/// the rows' losses, added in the order of the rows. Neighbours go to one thread a few at a time, since the rows of those who
+/// rated much take long.
+pub fn solve_rows<S: Send>(
+    pool: &ThreadPool,
+    matrix: &mut Matrix,
+    biases: &mut [f32],
+    scratch: impl Fn() -> S + Send + Sync,
+    solve: impl Fn(&mut S, usize, &mut [f32], &mut f32) -> f64 + Sync + Send,
+) -> f64 {
+    let stride = matrix.stride();
+    let all = matrix.as_mut_slice().par_chunks_mut(stride).zip(biases).enumerate().with_min_len(16);
+    let losses: Vec<f64> = pool.install(|| {
+        all.map_init(scratch, |scratch, (row, (entries, bias))| solve(scratch, row, entries, bias)).collect()
+    });
+    losses.into_iter().sum()
+}
+
 /// The rows of all parameters, cut at the blocks' bounds.
 struct Rows<'p> {
     users: Parts<'p, f32>,
