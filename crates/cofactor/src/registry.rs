@@ -12,7 +12,9 @@ use crate::fit::run::Run;
 /// Every algorithm.
 pub static ALGORITHMS: &[Entry] = &[
     Entry::of::<algo::baseline::Baseline>(),
+    Entry::of::<algo::knn::Knn>(),
     Entry::of::<algo::mf::Mf>(),
+    Entry::of::<algo::slope_one::SlopeOne>(),
     Entry::of::<algo::svdpp::Svdpp>(),
     Entry::of::<algo::als::Als>(),
 ];

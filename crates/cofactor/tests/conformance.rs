@@ -255,7 +255,9 @@ fn a_planted_matrix_is_recovered() {
         // How near to the noise the model must come, with which parameters: everything but what it cannot express.
         let (parameters, bound): (&[(&str, &str)], f64) = match entry.name {
             "baseline" => (&[], 0.95 * spread),
+            "knn" => (&[("neighbours", "20")], 0.75 * spread),
             "mf" => (&RANK_TWO, 1.25 * noise),
+            "slope-one" => (&[], 0.98 * spread),
             "svdpp" => (&RANK_TWO_WITH_SETS, 1.25 * noise),
             "als" => (&[("factors", "4"), ("reg", "0.02")], 1.15 * noise),
             other => {

@@ -39,15 +39,15 @@
 
 use std::ops::ControlFlow;
 
-use cofactor_kernels::{Isa, Link};
+use cofactor_kernels::Link;
 use serde::{Deserialize, Serialize};
 
-use crate::data::ids::Item;
 use crate::data::ratings::Ratings;
 use crate::error::Result;
 use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
+use crate::fit::bias::Biases;
 use crate::fit::factors::{Factors, Matrix, Prior};
-use crate::fit::model::{Query, Tensors};
+use crate::fit::model::Tensors;
 use crate::fit::run::Run;
 
 /// The parameters.
@@ -107,75 +107,33 @@ impl Algorithm for Baseline {
     type Model = Factors;
 
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Factors> {
-        let mut factors = start(train, run.isa());
+        let mut biases = Biases::start(train);
         run.start();
         for _ in 0..if self.biases { self.epochs } else { 1 } {
             if self.biases {
-                solve_items(self.reg_item, train, &mut factors);
-                solve_users(self.reg_user, train, &mut factors);
+                biases.sweep(train, self.reg_user, self.reg_item);
             }
             let hint = "raise reg_user and reg_item above zero";
-            let loss = training_rmse(train, &factors);
-            if run.end_epoch(loss, hint, |query| factors.predict(query))? == ControlFlow::Break(()) {
+            let verdict = run.end_epoch(biases.rmse(train), hint, |query| biases.predict(query))?;
+            if verdict == ControlFlow::Break(()) {
                 break;
             }
         }
-        factors.prior.precision[0] = if self.biases { self.reg_user.max(1e-9) as f32 } else { 0.0 };
-        Ok(factors)
+        let precision = if self.biases { self.reg_user.max(1e-9) as f32 } else { 0.0 };
+        Ok(Factors {
+            isa: run.isa(),
+            link: Link::Identity,
+            mean: biases.mean,
+            users: Matrix::zeros(train.users(), 0),
+            items: Matrix::zeros(train.items(), 0),
+            user_bias: biases.users,
+            item_bias: biases.items,
+            prior: Prior { mean: vec![0.0], precision: vec![precision] },
+            unseen_item: vec![0.0],
+        })
     }
 
     fn restore(&self, tensors: Tensors, _train: &Ratings) -> Result<Factors> {
         Factors::restore(tensors)
     }
-}
-
-/// μ, and everything else at zero.
-fn start(train: &Ratings, isa: Isa) -> Factors {
-    Factors {
-        isa,
-        link: Link::Identity,
-        mean: train.mean() as f32,
-        users: Matrix::zeros(train.users(), 0),
-        items: Matrix::zeros(train.items(), 0),
-        user_bias: vec![0.0; train.users()],
-        item_bias: vec![0.0; train.items()],
-        prior: Prior { mean: vec![0.0], precision: vec![0.0] },
-        unseen_item: vec![0.0],
-    }
-}
-
-/// (3), for all items.
-fn solve_items(reg_item: f64, train: &Ratings, factors: &mut Factors) {
-    let mut sums = vec![0.0_f64; train.items()];
-    let mut counts = vec![0.0_f64; train.items()];
-    for (user, row) in train.rows() {
-        let level = factors.mean + factors.user_bias[user.index()];
-        for rated in row.iter() {
-            sums[rated.item.index()] += f64::from(rated.value - level);
-            counts[rated.item.index()] += 1.0;
-        }
-    }
-    for ((bias, sum), count) in factors.item_bias.iter_mut().zip(sums).zip(counts) {
-        *bias = shrunk(sum, count, reg_item);
-    }
-}
-
-/// (4), for all users.
-fn solve_users(reg_user: f64, train: &Ratings, factors: &mut Factors) {
-    for (user, row) in train.rows() {
-        let residual =
-            |item: Item, value: f32| f64::from(value - factors.mean - factors.item_bias[item.index()]);
-        let sum = row.iter().map(|rated| residual(rated.item, rated.value)).sum();
-        factors.user_bias[user.index()] = shrunk(sum, row.len() as f64, reg_user);
-    }
-}
-
-fn shrunk(sum: f64, count: f64, reg: f64) -> f32 {
-    if count == 0.0 { 0.0 } else { (sum / (reg + count)) as f32 }
-}
-
-fn training_rmse(train: &Ratings, factors: &Factors) -> f64 {
-    let predict = |user, item| factors.predict(Query { user: Some(user), item: Some(item), time: None });
-    let squares: f64 = train.iter().map(|r| f64::from(r.value - predict(r.user, r.item)).powi(2)).sum();
-    (squares / train.len().max(1) as f64).sqrt()
 }

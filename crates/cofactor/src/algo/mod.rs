@@ -2,5 +2,7 @@
 
 pub mod als;
 pub mod baseline;
+pub mod knn;
 pub mod mf;
+pub mod slope_one;
 pub mod svdpp;

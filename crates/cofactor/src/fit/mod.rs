@@ -1,8 +1,10 @@
 //! What every algorithm is made of: the traits, a run, factors, parallel sweeps, random streams.
 
 pub mod algorithm;
+pub mod bias;
 pub mod factors;
 pub mod model;
+pub mod neighbours;
 pub mod rng;
 pub mod run;
 pub mod sets;

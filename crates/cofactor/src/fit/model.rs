@@ -33,6 +33,16 @@ pub trait Model: Send + Sync {
     /// Somebody who is not in the model, made from a few ratings with everything else fixed; `None` if the model has no such thing.
     fn fold_in<'a>(&'a self, history: Row<'a>) -> Option<Box<dyn Newcomer + 'a>>;
 
+    /// The items that the model itself holds similar to one, and how similar from −1 to 1; `None` if it says so by its factors, or not at all.
+    fn similar_items(&self, _item: Item) -> Option<Vec<(Item, f32)>> {
+        None
+    }
+
+    /// The same for users.
+    fn similar_users(&self, _user: User) -> Option<Vec<(User, f32)>> {
+        None
+    }
+
     /// All that has been learned, as named arrays, for the model file. The training ratings are kept beside them.
     fn tensors(&self) -> Tensors;
 

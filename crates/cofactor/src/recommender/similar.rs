@@ -19,40 +19,50 @@ pub struct Neighbour<'a> {
     /// The title, of an item that has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<&'a str>,
-    /// The cosine of the angle between the two vectors, from −1 to 1.
+    /// From −1 to 1: the cosine of the angle between the two vectors, or what a model without vectors holds for similarity.
     pub similarity: f32,
     /// How many training ratings there are.
     pub ratings: usize,
 }
 
 impl Recommender {
-    /// The `n` items most similar to one (by raw id or title): the cosine of their vectors q, among the items with at
-    /// least [`MIN_RATINGS`] training ratings. Cost: O(nk).
+    /// The `n` items most similar to one (by raw id or title): the cosine of their vectors q, or the model's own similarity, among the
+    /// items with at least [`MIN_RATINGS`] training ratings. Cost: O(nk).
     pub fn similar_items(&self, item: &str, n: usize) -> Result<Vec<Neighbour<'_>>> {
         let item = self.item(item)?;
-        let factors = self.comparable()?;
-        let cosines = cosines(factors, &factors.items, item.index());
+        let similarities = match self.file.model.similar_items(item) {
+            Some(known) => known,
+            None => {
+                let factors = self.comparable()?;
+                (0..).map(Item).zip(cosines(factors, &factors.items, item.index())).collect()
+            }
+        };
         let admitted = |other: Item| other != item && self.counts.items[other.index()] >= MIN_RATINGS;
         let neighbour = |(item, similarity): (Item, f32)| {
             let (named, ratings) = (self.named(item), self.counts.items[item.index()]);
             Neighbour { id: named.id, title: named.title, similarity, ratings }
         };
-        let best = top::best(n, (0..).map(Item).zip(cosines), admitted);
+        let best = top::best(n, similarities.into_iter(), admitted);
         Ok(best.into_iter().map(neighbour).collect())
     }
 
-    /// The `n` users most similar to one (by raw id): the cosine of their vectors p, among the users with at least
-    /// [`MIN_RATINGS`] training ratings. Cost: O(mk).
+    /// The `n` users most similar to one (by raw id): the cosine of their vectors p, or the model's own similarity, among the users
+    /// with at least [`MIN_RATINGS`] training ratings. Cost: O(mk).
     pub fn similar_users(&self, user: &str, n: usize) -> Result<Vec<Neighbour<'_>>> {
         let user = self.known_user(user).ok_or_else(|| self.unknown_user(user))?;
-        let factors = self.comparable()?;
-        let cosines = cosines(factors, &factors.users, user.index());
+        let similarities = match self.file.model.similar_users(user) {
+            Some(known) => known,
+            None => {
+                let factors = self.comparable()?;
+                (0..).map(User).zip(cosines(factors, &factors.users, user.index())).collect()
+            }
+        };
         let admitted = |other: User| other != user && self.counts.users[other.index()] >= MIN_RATINGS;
         let neighbour = |(user, similarity): (User, f32)| {
             let ratings = self.counts.users[user.index()];
             Neighbour { id: self.catalog().user_id(user), title: None, similarity, ratings }
         };
-        let best = top::best(n, (0..).map(User).zip(cosines), admitted);
+        let best = top::best(n, similarities.into_iter(), admitted);
         Ok(best.into_iter().map(neighbour).collect())
     }
 
@@ -60,7 +70,7 @@ impl Recommender {
     fn comparable(&self) -> Result<&Factors> {
         self.file.model.factors().filter(|factors| factors.k() > 0).ok_or_else(|| {
             let problem = format!("a '{}' model has no vectors to compare", self.file.algorithm);
-            Error::unsupported(problem, "train a model with factors, such as 'mf'")
+            Error::unsupported(problem, "train a model with factors, such as 'mf', or 'knn' of that side")
         })
     }
 }

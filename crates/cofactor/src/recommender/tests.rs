@@ -291,8 +291,23 @@ fn a_model_without_vectors_says_so() {
     let error = recommender.similar_items("1", 3).unwrap_err().to_string();
     assert_eq!(
         error,
-        "a 'baseline' model has no vectors to compare\n  help: train a model with factors, such as 'mf'"
+        "a 'baseline' model has no vectors to compare\n  help: train a model with factors, such as 'mf', or 'knn' of that side"
     );
+}
+
+#[test]
+fn a_model_of_neighbours_compares_by_its_own_similarities() {
+    let pairs = (0..40_u32).flat_map(|user| (0..30_u32).map(move |item| (user, item)));
+    let value = |user: u32, item: u32| if user % 2 == item % 2 { 5.0 } else { 1.0 };
+    let entries: Vec<_> = pairs.map(|(user, item)| (user, item, value(user, item))).collect();
+    let of =
+        |side: &str| trained("knn", json!({ "side": side }), ratings(entries.iter().copied(), &[], SCALE));
+    let same_parity = |found: Vec<Neighbour<'_>>, count| {
+        found.len() == count && found.iter().all(|n| n.id.to_string().parse::<u32>().unwrap() % 2 == 1)
+    };
+    assert!(same_parity(of("item").similar_items("7", 50).unwrap(), 14));
+    assert!(same_parity(of("user").similar_users("7", 50).unwrap(), 19));
+    assert!(of("user").similar_items("7", 3).is_err());
 }
 
 #[test]
