@@ -121,6 +121,9 @@ fn in_words(ratings: &Ratings) -> String {
     )
 }
 
+/// How the name of a study's file ends; no preset is called like that.
+const STUDY: &str = ".jsonl";
+
 /// A model, ready to be fitted.
 pub(crate) struct Model {
     pub(crate) entry: &'static Entry,
@@ -137,7 +140,11 @@ impl Model {
     /// `fallback` is the model and the preset that are taken where no model is named.
     pub(crate) fn of(args: &ModelArgs, fallback: (&str, Option<&str>)) -> Result<Self, Failure> {
         match &args.study {
-            Some(file) => Self::of_study(file, args),
+            Some(file) => {
+                let model = args.choice.model.as_deref();
+                Self::of_study(file, model, &args.choice.set)?
+                    .stopped_early(args.early.rule(), &args.choice.set)
+            }
             None => Self::chosen(&args.choice, fallback, args.early.rule()),
         }
     }
@@ -156,24 +163,24 @@ impl Model {
         Self::new(registry::find(name)?, preset, &args.set, early)
     }
 
-    fn of_study(file: &Path, args: &ModelArgs) -> Result<Self, Failure> {
+    /// The winner of a study, with what is set on top.
+    fn of_study(file: &Path, model: Option<&str>, set: &[(String, String)]) -> Result<Self, Failure> {
         let study = Study::read(file)?;
         let name = study.header.model.as_str();
-        if let Some(other) = args.choice.model.as_deref().filter(|&other| other != name) {
+        if let Some(other) = model.filter(|&other| other != name) {
             return Err(Failure::usage(
                 format!("{} is a study of {name}, not of {other}", file.display()),
-                "leave --model out, or name another file",
+                format!("name {name}, or another file"),
             ));
         }
         let entry = registry::find(name)?;
-        let configured = entry.configure_on(study.winner()?, &args.choice.set)?;
+        let configured = entry.configure_on(study.winner()?, set)?;
         let origin = Some(format!("study {}", file.display()));
-        let model = Self { entry, configured, early: None, study: Some(study.header), origin };
-        model.stopped_early(args.early.rule(), &args.choice.set)
+        Ok(Self { entry, configured, early: None, study: Some(study.header), origin })
     }
 
-    /// A model as it is written in a list: `mf`, `mf:lesson`, `mf:ml-100k+factors=64+rate=0.01`. Those that do not learn in epochs are not
-    /// stopped early.
+    /// A model as it is written in a list: `mf`, `mf:lesson`, `mf:ml-100k+factors=64+rate=0.01`, `mf:study.jsonl`. Those that do not
+    /// learn in epochs are not stopped early.
     pub(crate) fn written(text: &str, early: Option<EarlyStopping>) -> Result<Self, Failure> {
         let mut parts = text.split('+');
         let first = parts.next().unwrap_or_default();
@@ -191,7 +198,10 @@ impl Model {
         };
         let pairs = parts.map(pair).collect::<Result<Vec<_>, _>>()?;
         let early = early.filter(|_| early::most_epochs(entry).is_ok());
-        Self::new(entry, preset, &pairs, early)
+        match preset.filter(|preset| preset.ends_with(STUDY)) {
+            Some(file) => Self::of_study(Path::new(file), Some(name), &pairs)?.stopped_early(early, &pairs),
+            None => Self::new(entry, preset, &pairs, early),
+        }
     }
 
     fn new(

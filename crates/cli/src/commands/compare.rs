@@ -11,6 +11,7 @@ use cofactor::fit::algorithm::Task;
 use cofactor::registry::ALGORITHMS;
 use cofactor::report::{self, ComparisonReport};
 use cofactor::store::write_atomically;
+use cofactor::tune::Header;
 use indicatif::ProgressBar;
 
 use super::Context;
@@ -28,9 +29,11 @@ use crate::progress;
 Examples:
   cofactor compare ml-100k --models baseline,mf --split official
   cofactor compare ml-100k --models mf,mf:lesson,mf:ml-100k+factors=64 --split kfold:5
+  cofactor compare ml-100k --models mf,mf:study.jsonl --split official:u1
   cofactor compare ratings.csv --models all --early-stopping --report compare.html
 
-A model is written NAME, NAME:PRESET or NAME:PRESET+KEY=VALUE+…; `all` is every model that predicts ratings.
+A model is written NAME, NAME:PRESET or NAME:PRESET+KEY=VALUE+…, with the file of a study in the place of a \
+preset for its winner; `all` is every model that predicts ratings.
 
 All models learn from the same ratings and are asked about the same others, so the difference of two is \
 known far better than either figure: its interval and its p-value come from the users' differences. \
@@ -55,14 +58,20 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let spec = inputs::split_spec(&args.split)?;
-    let contestants = contestants(args)?;
+    let (contestants, studies) = contestants(args)?;
     let data = inputs::load(&args.data, &args.source, context)?;
     let clock = Instant::now();
     let plan = split::plan(spec, &data.ratings, context.seed, &|name| data.published(name))?;
     let split_seconds = clock.elapsed().as_secs_f64();
     experiment::say_split(&plan, split_seconds, context)?;
+    let chosen = chosen(&studies, &plan, context.seed);
+    for sentence in &chosen {
+        context.out.note(sentence)?;
+    }
     let comparison = fit_all(&contestants, &plan, context)?;
-    let report = describe(&data, &plan, split_seconds, comparison, context);
+    let mut report = describe(&data, &plan, split_seconds, comparison, context);
+    let leakage: Vec<String> = report.split.leakage.take().into_iter().chain(chosen).collect();
+    report.split.leakage = (!leakage.is_empty()).then(|| leakage.join(" "));
     if let Some(file) = &args.report {
         let page = report.html();
         context.interrupt.defer(|| Ok(write_atomically(file, |out| out.write_all(page.as_bytes()))?))?;
@@ -78,9 +87,13 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     if report.comparison.failed.is_empty() { Ok(()) } else { Err(Failure::Bad) }
 }
 
-fn contestants(args: &Args) -> Result<Vec<Contestant>, Failure> {
+/// Labels of models with the studies that their parameters come from.
+type Studies = Vec<(String, Header)>;
+
+fn contestants(args: &Args) -> Result<(Vec<Contestant>, Studies), Failure> {
     let rating_models = || ALGORITHMS.iter().filter(|entry| entry.task == Task::Rating);
     let mut contestants: Vec<Contestant> = Vec::new();
+    let mut studies = Studies::new();
     for written in &args.models {
         let names = match written.trim() {
             "all" => rating_models().map(|entry| entry.name.to_owned()).collect(),
@@ -90,7 +103,8 @@ fn contestants(args: &Args) -> Result<Vec<Contestant>, Failure> {
             if contestants.iter().any(|other| other.label == label) {
                 return Err(Failure::usage(format!("the model '{label}' is named twice"), "name it once"));
             }
-            let Model { entry, configured, early, .. } = Model::written(&label, args.early.rule())?;
+            let Model { entry, configured, early, study, .. } = Model::written(&label, args.early.rule())?;
+            studies.extend(study.map(|study| (label.clone(), study)));
             contestants.push(Contestant { label, model: entry.name, configured, early });
         }
     }
@@ -100,7 +114,15 @@ fn contestants(args: &Args) -> Result<Vec<Contestant>, Failure> {
             "name two or more, such as --models baseline,mf; `cofactor evaluate` measures one",
         ));
     }
-    Ok(contestants)
+    Ok((contestants, studies))
+}
+
+/// What the studies saw of the test parts, in sentences.
+fn chosen(studies: &Studies, plan: &Plan<'_>, seed: u64) -> Vec<String> {
+    let sentence = |(label, study): &(String, Header)| {
+        study.leakage(plan, seed).map(|leakage| format!("{label}: {leakage}"))
+    };
+    studies.iter().filter_map(sentence).collect()
 }
 
 fn fit_all(

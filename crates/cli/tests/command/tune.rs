@@ -50,6 +50,10 @@ fn a_study_is_made_and_its_winner_tested_and_trained() {
     let leaks = |report: &Value| report["split"]["leakage"].as_str().unwrap().contains("were chosen on");
     assert!(!leaks(&tested));
     assert!(leaks(&scratch.json(&format!("evaluate {SMALL} --study s.jsonl --split random:0.2"))));
+    let both = scratch.json(&format!("compare {SMALL} --models mf,mf:s.jsonl --split random:0.2"));
+    let tuned = both["models"].as_array().unwrap().iter().find(|model| model["label"] == "mf:s.jsonl");
+    assert_eq!(tuned.unwrap()["config"], found["winner"]);
+    assert!(leaks(&both));
     let trained = scratch.json(&format!("train {SMALL} --study s.jsonl --set factors=2 -o m.cofactor"));
     assert_eq!(trained["model"]["config"]["factors"], 2);
     assert_eq!(trained["model"]["config"]["reg"], found["winner"]["reg"]);

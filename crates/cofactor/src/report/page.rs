@@ -133,11 +133,13 @@ impl Report {
     }
 
     fn learning(&self) -> String {
-        let one = |figure: String| {
-            if figure.is_empty() { figure } else { format!("<div class=\"one\">{figure}</div>") }
-        };
         let search = self.early_stopping.as_ref().map(figures::stopping).unwrap_or_default();
-        one(search) + &one(figures::learning(&self.epochs, self.curve))
+        let curves = figures::learning(&self.epochs, self.curve);
+        match (search.is_empty(), curves.is_empty()) {
+            (true, true) => String::new(),
+            (false, false) => format!("<div class=\"two\">{search}{curves}</div>"),
+            _ => format!("<div class=\"one\">{search}{curves}</div>"),
+        }
     }
 
     fn errors(&self) -> String {
