@@ -4,10 +4,14 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use cofactor::data::datasets::{Store, official};
 use cofactor::data::ratings::Ratings;
+use cofactor::data::split::plan;
+use cofactor::eval::evaluate::{Options, evaluate};
+use cofactor::registry::find;
 use tempfile::TempDir;
 
 /// What only the person who runs the tests can say.
@@ -81,6 +85,22 @@ fn the_official_splits_are_the_published_files() {
         assert_eq!(base, published(format!("{split}.base")));
         assert_eq!(test, published(format!("{split}.test")));
         assert_eq!(store.official("ml-100k", split, &ratings).unwrap().len(), test.lines().count());
+    }
+}
+
+/// Surprise 1.1.5 on the same files: KNNBaseline with its defaults and `pearson_baseline`, of items and of users.
+#[test]
+fn neighbours_predict_what_another_implementation_predicts() {
+    let Some((store, _cache)) = mirrored() else { return };
+    let ratings = store.load("ml-100k", &mut |_| {}).unwrap();
+    let published = |split: &str| store.official("ml-100k", split, &ratings);
+    let plan = plan("official:u1".parse().unwrap(), &ratings, 1, &published).unwrap();
+    for (side, expected) in [("item", 0.935_885), ("user", 0.933_474)] {
+        let set = [("side".to_owned(), side.to_owned())];
+        let algorithm = find("knn").unwrap().configure_written(Some("surprise"), &set).unwrap();
+        let outcome = evaluate(&*algorithm, &plan, &Options::default(), &mut |_| ControlFlow::Continue(()));
+        let found = outcome.unwrap().evaluation.metrics["rmse"].mean;
+        assert!((found - expected).abs() < 2e-5, "{side}: {found}, and there {expected}");
     }
 }
 

@@ -21,9 +21,10 @@
 //! None. For each i, the ratings of all its users are added up into the sums of (2), for all j at once.
 //!
 //! ## Cost
-//! Fit: O(Σ_u n_u²) for items, O(Σ_i n_i²) for users, in parallel over the rows of s. Memory: 16 bytes a rating and 16 bytes for each item (or
-//! user) and thread while fitting; 8 bytes for each of at most nK (or mK) similarities, besides the training ratings, afterwards.
-//! A prediction: O(K + n_u) for items, O(K + n_i) for users.
+//! Fit: O(Σ_u n_u²) for items, O(Σ_i n_i²) for users, in parallel over the rows of s. Memory while fitting: 16 bytes a rating, 16 bytes for
+//! each item (or user) and thread, and 20 for each of at most nK (or mK) similarities; 8 of these stay, besides the training ratings, which
+//! with `side = user` are kept by item too.
+//! A prediction: O(K + n_u) for items, O(K + n_i) for users; all of a user's predictions: n times that.
 //!
 //! ## Unknown users and items
 //! An unknown user or item has no neighbours and a bias of zero, so (1) is b_ui. Somebody who comes with a few ratings gets b_u from
