@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use cofactor::fit::factors::Matrix;
-use cofactor_kernels::{Block, Entry, Isa, Sgd, dot, padded, sgd, twin};
+use cofactor_kernels::{Block, Entry, Isa, NormalEquations, Samples, Sgd, dot, padded, residual, sgd, twin};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -79,5 +79,46 @@ fn passes(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(kernels, products, passes);
+/// One row of alternating least squares with as many ratings as a user of MovieLens 1M has on average; elements are the floating-point operations that
+/// the mathematics asks for, which a symmetric matrix halves.
+fn row_solvers(criterion: &mut Criterion) {
+    const RATINGS: usize = 165;
+    let places: Vec<u32> = (0..RATINGS as u32).map(|l| l * 7 % u32::from(ROWS)).collect();
+    let targets = [0.5; RATINGS];
+    let mut random = Pcg64::seed_from_u64(1);
+    for k in [16, 32, 64, 128, 256] {
+        let mut matrix = Matrix::zeros(ROWS.into(), k);
+        matrix.as_mut_slice().fill_with(|| random.random_range(-0.5..0.5));
+        let samples = Samples { matrix: matrix.as_slice(), rows: &places, weights: None, targets: &targets };
+        let (mut equations, mut x) = (NormalEquations::new(k), vec![0.0; k]);
+        let mut group = criterion.benchmark_group(format!("row of {RATINGS}, k = {k}"));
+        for isa in Isa::all() {
+            let summing = RATINGS * k * (k + 1);
+            group.throughput(Throughput::Elements(summing as u64));
+            group.bench_function(BenchmarkId::new("sum", isa.name()), |bench| {
+                bench.iter(|| {
+                    equations.clear(1.0);
+                    equations.add(isa, black_box(samples));
+                });
+            });
+            group.throughput(Throughput::Elements((summing + k * k * k / 3 + 6 * k * k) as u64));
+            group.bench_function(BenchmarkId::new("sum, factor, solve", isa.name()), |bench| {
+                bench.iter(|| {
+                    equations.clear(1.0);
+                    equations.add(isa, black_box(samples));
+                    equations.factor(isa);
+                    equations.solve_with_bias(isa, 200.0, 3.0, &mut x)
+                });
+            });
+            let (from, mut out) = (vec![0.1; padded(k)], vec![0.0; padded(k)]);
+            group.throughput(Throughput::Elements((4 * RATINGS * k) as u64));
+            group.bench_function(BenchmarkId::new("residual", isa.name()), |bench| {
+                bench.iter(|| residual(isa, black_box(samples), &from, 0.1, &mut out));
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(kernels, products, passes, row_solvers);
 criterion_main!(kernels);

@@ -17,6 +17,7 @@ pub static ALGORITHMS: &[Entry] = &[
     Entry::of::<algo::slope_one::SlopeOne>(),
     Entry::of::<algo::svdpp::Svdpp>(),
     Entry::of::<algo::als::Als>(),
+    Entry::of::<algo::nmf::Nmf>(),
 ];
 
 /// The algorithm of that name.

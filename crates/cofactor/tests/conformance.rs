@@ -15,7 +15,7 @@ use cofactor_kernels::Isa;
 use serde_json::{Map, Value};
 
 /// Algorithms whose cost grows with the square of their factors.
-const SQUARE: [&str; 1] = ["als"];
+const SQUARE: [&str; 2] = ["als", "nmf"];
 
 /// Every algorithm with its defaults, with each of its presets and with each option of its choices, its epochs and, where they cost much, its
 /// factors cut for the sake of time.
@@ -260,6 +260,7 @@ fn a_planted_matrix_is_recovered() {
             "slope-one" => (&[], 0.98 * spread),
             "svdpp" => (&RANK_TWO_WITH_SETS, 1.25 * noise),
             "als" => (&[("factors", "4"), ("reg", "0.02")], 1.15 * noise),
+            "nmf" => (&[("factors", "6"), ("reg", "0.01"), ("epochs", "150")], 1.5 * noise),
             other => {
                 panic!("say here how well '{other}' must recover a planted matrix of rank 2 with biases")
             }

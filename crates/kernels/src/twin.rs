@@ -1,7 +1,7 @@
 //! The readable definitions of the kernels: what they compute, lane by lane, in plain loops.
 
-use crate::normal::{NO_CORNER, NO_PIVOT};
-use crate::{Block, Entry, LANES, PacedSgd, RowStep, Samples, Sgd, padded};
+use crate::normal::{NO_CORNER, NO_PIVOT, NOTHING};
+use crate::{Block, Entry, Errors, LANES, PacedSgd, RowStep, Samples, Sgd, padded};
 
 /// Σ a·b in 16 partial sums, which are then added in halves: 16 → 8 → 4 → 2 → 1.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -235,4 +235,42 @@ pub fn solve(
         }
     }
     (x, bias)
+}
+
+/// Rounds over the coordinates of f = xᵀAx − 2xᵀb, each moved to where f is least for it alone without falling below zero; returns −f.
+/// Reads all of A but its padding.
+pub fn descend_non_negative(matrix: &[Vec<f32>], b: &[f32], rounds: usize, x: &mut [f32]) -> f32 {
+    let mut downhill = b.to_vec();
+    let shift = |downhill: &mut [f32], row: &[f32], by: f32| {
+        downhill.iter_mut().zip(row).for_each(|(entry, &a)| *entry = by.mul_add(a, *entry));
+    };
+    for (row, &x) in matrix.iter().zip(&*x) {
+        shift(&mut downhill, row, -x);
+    }
+    for _ in 0..rounds {
+        for (i, x) in x.iter_mut().enumerate() {
+            let wished = *x + downhill[i] / matrix[i][i];
+            let new = if matrix[i][i] > 0.0 && wished > NOTHING { wished } else { 0.0 };
+            shift(&mut downhill, &matrix[i], *x - new);
+            *x = new;
+        }
+    }
+    let both: Vec<f32> = b.iter().zip(downhill).map(|(b, downhill)| b + downhill).collect();
+    dot(x, &both[..x.len()])
+}
+
+/// To `out` adds Σ e·z over the rows z of the samples in order, with e = y − w(zᵀx + β); the sums of e and e² are kept in 16 lanes.
+pub fn residual(samples: Samples<'_>, x: &[f32], bias: f32, out: &mut [f32]) -> Errors {
+    let errors: Vec<f32> = (0..samples.rows.len())
+        .map(|l| {
+            let row = &samples.matrix[samples.rows[l] as usize * x.len()..][..x.len()];
+            let weight = samples.weights.map_or(1.0, |weights| weights[l]);
+            let error = (-weight).mul_add(dot(row, x) + bias, samples.targets[l]);
+            for (out, &entry) in out.iter_mut().zip(row) {
+                *out = error.mul_add(entry, *out);
+            }
+            error
+        })
+        .collect();
+    Errors { sum: dot(&errors, &vec![1.0; errors.len()]), squares: dot(&errors, &errors) }
 }

@@ -4,5 +4,6 @@ pub mod als;
 pub mod baseline;
 pub mod knn;
 pub mod mf;
+pub mod nmf;
 pub mod slope_one;
 pub mod svdpp;

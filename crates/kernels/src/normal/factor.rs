@@ -97,7 +97,7 @@ impl NormalEquations {
 }
 
 #[inline(always)]
-fn load_tile<S: Simd>(simd: S, tile: &[Lanes]) -> [f32x16<S>; LANES] {
+pub(super) fn load_tile<S: Simd>(simd: S, tile: &[Lanes]) -> [f32x16<S>; LANES] {
     let mut rows = [f32x16::splat(simd, 0.0); LANES];
     for j in 0..LANES {
         rows[j] = tile[j].load(simd);
@@ -107,7 +107,7 @@ fn load_tile<S: Simd>(simd: S, tile: &[Lanes]) -> [f32x16<S>; LANES] {
 
 /// Rows become columns: four rounds of zipping each row with the one eight rows on.
 #[inline(always)]
-fn transpose<S: Simd>(mut rows: [f32x16<S>; LANES]) -> [f32x16<S>; LANES] {
+pub(super) fn transpose<S: Simd>(mut rows: [f32x16<S>; LANES]) -> [f32x16<S>; LANES] {
     for _ in 0..4 {
         let old = rows;
         for row in 0..LANES / 2 {

@@ -5,6 +5,7 @@
 //! A −= Σ l uᵀ while factoring. Every entry is summed in the order of the rows, one fused multiply-add each: the shape of
 //! the loop, which differs between instruction sets, does not show in the bits.
 
+mod descent;
 mod factor;
 mod outer;
 mod solve;
@@ -14,6 +15,7 @@ mod tests;
 use fearless_simd::{Simd, dispatch, f32x16, prelude::*};
 
 use crate::{Isa, LANES, MAX_PADDED, padded};
+pub(crate) use descent::NOTHING;
 pub(crate) use factor::NO_PIVOT;
 use outer::{Tiles, row_of_tiles, two_rows};
 pub(crate) use solve::NO_CORNER;
@@ -70,9 +72,11 @@ pub struct NormalEquations {
     inverse_pivots: Vec<Lanes>,
     /// For each 16 coordinates b and s.
     sides: Vec<Lanes>,
-    /// Once solved L⁻¹b and L⁻¹s.
+    /// Once solved L⁻¹b and L⁻¹s; in a descent b − Ax.
     halfway: Vec<Lanes>,
     solution: Vec<Lanes>,
+    /// A in full, row by row; empty until it is descended on.
+    full: Vec<Lanes>,
     gathered: Gathered,
 }
 
@@ -105,12 +109,18 @@ impl NormalEquations {
             sides: vec![Lanes::ZERO; 2 * blocks],
             halfway: vec![Lanes::ZERO; 2 * blocks],
             solution: vec![Lanes::ZERO; blocks],
+            full: Vec::new(),
             gathered: Gathered {
                 rows: vec![Lanes::ZERO; blocks * DEPTH],
                 weighted: vec![Lanes::ZERO; blocks * DEPTH],
                 targets: vec![Lanes::ZERO; DEPTH],
             },
         }
+    }
+
+    /// k.
+    pub fn unknowns(&self) -> usize {
+        self.k
     }
 
     /// A = ridge·I and no rows.
@@ -154,6 +164,14 @@ impl NormalEquations {
         let bias = dispatch!(isa.0, simd => self.solve_sides(simd, Some((corner, target))));
         self.copy_solution(out);
         bias
+    }
+
+    /// From x ≥ 0 (a row; its first k entries move), `rounds` over the coordinates of f = xᵀAx − 2xᵀb, each moved to where f is least for it
+    /// alone without falling below zero. Instead of [`Self::factor`]. Returns −f. Cost: O(k²) a round. See
+    /// [`crate::twin::descend_non_negative`].
+    pub fn descend_non_negative(&mut self, isa: Isa, rounds: usize, x: &mut [f32]) -> f32 {
+        let x = &mut x[..self.k];
+        dispatch!(isa.0, simd => self.descend(simd, rounds, x))
     }
 
     /// b, k entries.

@@ -141,6 +141,38 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn the_descent_gives_the_bits_of_the_twin_and_ends_at_the_least_point(
+        k in 1_usize..60,
+        count in 0_usize..150,
+        entries in proptest::collection::vec(-1.0_f32..1.0, 997),
+    ) {
+        let drawn = Drawn::new(k, count, &entries);
+        let (matrix, b, _) = twin::normal_equations(k, 5.0, drawn.samples(false));
+        let mut expected = vec![0.3; k];
+        let value = twin::descend_non_negative(&matrix, &b, 3, &mut expected);
+        for isa in Isa::all() {
+            let mut equations = NormalEquations::new(k);
+            equations.clear(5.0);
+            equations.add(isa, drawn.samples(false));
+            let mut x = vec![0.3; padded(k)];
+            prop_assert_eq!(equations.descend_non_negative(isa, 3, &mut x).to_bits(), value.to_bits());
+            prop_assert_eq!(bits(&x[..k]), bits(&expected), "{}", isa.name());
+            // At the least point, no slope leads down that may be followed.
+            equations.descend_non_negative(isa, 300, &mut x);
+            for i in 0..k {
+                let image: f64 = (0..k).map(|j| f64::from(matrix[i][j]) * f64::from(x[j])).sum();
+                let slope = image - f64::from(b[i]);
+                let close = 1e-3 * f64::from(matrix[i][i]);
+                prop_assert!(x[i] >= 0.0 && slope > -close && (x[i] == 0.0 || slope < close), "{} {}", x[i], slope);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_direction_that_nothing_determines_is_left_at_zero() {
     let matrix = [vec![1.0_f32; 4], vec![0.0; 4]].concat();
