@@ -3,8 +3,11 @@
 mod accuracy;
 mod command;
 mod family;
+mod large;
 mod lesson;
+mod linear;
 mod memory;
+mod progress;
 mod reader;
 mod rivals;
 mod sgd;
@@ -19,8 +22,11 @@ use crate::page::Section;
 pub type Measure = fn(&Bench) -> Result<Section>;
 
 /// All figures, by their names on the command line.
-pub const FIGURES: [(&str, Measure); 9] = [
+pub const FIGURES: [(&str, Measure); 12] = [
     ("sgd", sgd::measure),
+    ("progress", progress::measure),
+    ("large", large::measure),
+    ("linear", linear::measure),
     ("threads", threads::measure),
     ("lesson", lesson::measure),
     ("command", command::measure),

@@ -107,7 +107,8 @@ fn compare(bench: &Bench, ratings: &Ratings, k: usize) -> Result<AtK> {
 }
 
 fn fit(ratings: &Ratings, k: usize, threads: usize) -> Result<(Tensors, Cost)> {
-    let algorithm = mf(json!({ "factors": k, "epochs": EPOCHS, "rate": 0.003, "reg": 0.05 }))?;
+    let algorithm =
+        mf(json!({ "factors": k, "epochs": EPOCHS, "rate": 0.003, "reg": 0.05, "reg_power": 0 }))?;
     let mut run = Run::new(1, threads)?;
     let (model, cost) = timed(|| algorithm.fit(ratings, &mut run));
     Ok((model?.tensors(), cost))

@@ -29,7 +29,10 @@ fn configurations() -> Vec<(String, &'static Entry, Box<dyn Configured>)> {
         for knob in entry.knobs {
             if let Kind::Choice { options } = knob.kind {
                 for &option in options {
-                    let set = Map::from_iter([(knob.name.to_owned(), Value::from(option))]);
+                    let mut set = Map::from_iter([(knob.name.to_owned(), Value::from(option))]);
+                    if entry.knobs.iter().any(|knob| knob.name == "factors") {
+                        set.insert("factors".into(), Value::from(20));
+                    }
                     sets.push((format!("{} = {option}", knob.name), set));
                 }
             }
