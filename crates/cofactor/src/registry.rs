@@ -16,6 +16,7 @@ pub static ALGORITHMS: &[Entry] = &[
     Entry::of::<algo::mf::Mf>(),
     Entry::of::<algo::slope_one::SlopeOne>(),
     Entry::of::<algo::svdpp::Svdpp>(),
+    Entry::of::<algo::timesvdpp::TimeSvdpp>(),
     Entry::of::<algo::als::Als>(),
     Entry::of::<algo::nmf::Nmf>(),
 ];

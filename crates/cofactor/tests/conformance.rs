@@ -55,7 +55,7 @@ fn configurations() -> Vec<(String, &'static Entry, Box<dyn Configured>)> {
 /// What suits `mf` on the planted matrix.
 const RANK_TWO: [(&str, &str); 3] = [("factors", "4"), ("reg", "0.01"), ("epochs", "300")];
 
-/// What suits `svdpp` on the planted matrix, whose gaps say nothing.
+/// What suits `svdpp` and `timesvdpp` on the planted matrix, whose gaps and times say nothing.
 const RANK_TWO_WITH_SETS: [(&str, &str); 6] = [
     ("factors", "4"),
     ("reg", "0.01"),
@@ -261,7 +261,7 @@ fn a_planted_matrix_is_recovered() {
             "knn" => (&[("neighbours", "20")], 0.75 * spread),
             "mf" => (&RANK_TWO, 1.25 * noise),
             "slope-one" => (&[], 0.98 * spread),
-            "svdpp" => (&RANK_TWO_WITH_SETS, 1.25 * noise),
+            "svdpp" | "timesvdpp" => (&RANK_TWO_WITH_SETS, 1.25 * noise),
             "als" => (&[("factors", "4"), ("reg", "0.02")], 1.15 * noise),
             "nmf" => (&[("factors", "6"), ("reg", "0.01"), ("epochs", "150")], 1.5 * noise),
             other => {

@@ -7,3 +7,4 @@ pub mod mf;
 pub mod nmf;
 pub mod slope_one;
 pub mod svdpp;
+pub mod timesvdpp;

@@ -46,11 +46,25 @@ pub trait Model: Send + Sync {
     /// All that has been learned, as named arrays, for the model file. The training ratings are kept beside them.
     fn tensors(&self) -> Tensors;
 
+    /// How the biases of the items drift, if the model has such a thing: for pictures.
+    fn item_drift(&self) -> Option<ItemDrift<'_>> {
+        None
+    }
+
     /// For how many users and items it was made: m and n, which a model file compares with its ids. A model without
     /// factors must say it itself.
     fn dimensions(&self) -> Option<(usize, usize)> {
         self.factors().map(|factors| (factors.users.rows(), factors.items.rows()))
     }
+}
+
+/// How the items' biases drift over the training span, which is cut into bins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ItemDrift<'a> {
+    /// Where each bin begins, and where the last one ends.
+    pub bounds: Vec<Time>,
+    /// What is added to each item's bias in each bin, item by item; zero where it was not rated.
+    pub biases: &'a [f32],
 }
 
 /// Somebody who came with a few ratings after training.

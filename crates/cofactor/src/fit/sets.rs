@@ -7,7 +7,8 @@
 //! ```
 //! The biases are one more coordinate of all these vectors, kept beside them.
 
-use cofactor_kernels::{Isa, Link, shift_rows, sum_rows};
+use cofactor_kernels::{self as kernels, Isa, Link, Mates, Own, RowStep, shift_rows, sum_rows};
+use rand::seq::SliceRandom;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::ThreadPool;
 
@@ -127,7 +128,7 @@ impl Side {
     }
 
     /// Sums the set of one row anew, from what its members give now; returns the sum.
-    pub fn build_set(&mut self, isa: Isa, row: usize, members: &[u32], mates: &Self) -> Before {
+    fn build_set(&mut self, isa: Isa, row: usize, members: &[u32], mates: &Self) -> Before {
         let strength = self.strength;
         sum_set(isa, strength, members, mates, self.set.row_mut(row));
         self.set_bias[row] = set_bias(strength, members, mates);
@@ -138,7 +139,7 @@ impl Side {
     ///
     /// In n moves z ← κz + … of the sum each member would have moved by y ← κy + … n times too, always by the same pull: it ends at
     /// κⁿ·y + (z − κⁿ·z°)/(s·√n). `keep` is κ of the vectors and of the biases.
-    pub fn hand_over(
+    fn hand_over(
         &self,
         isa: Isa,
         row: usize,
@@ -181,19 +182,175 @@ impl Side {
     }
 
     /// The vectors and the biases of all rows.
-    pub fn sums(&self, pool: &ThreadPool) -> (Matrix, Vec<f32>) {
-        let mut sums = Matrix::zeros(self.own.rows(), self.own.columns());
-        rows(pool, &mut sums, |row, entries| {
+    pub fn learned(&self, pool: &ThreadPool) -> Learned<'_> {
+        let mut vectors = Matrix::zeros(self.own.rows(), self.own.columns());
+        rows(pool, &mut vectors, |row, entries| {
             entries.iter_mut().zip(self.sum(row)).for_each(|(entry, sum)| *entry = sum);
         });
-        (sums, (0..self.own.rows()).map(|row| self.bias(row)).collect())
+        let biases = (0..self.own.rows()).map(|row| self.bias(row)).collect();
+        Learned { vectors, biases, counts: &self.counts }
     }
 }
 
+/// What one side comes to.
+pub struct Learned<'a> {
+    /// The sum of each row's own vector and its set's.
+    pub vectors: Matrix,
+    /// The sum of its own bias and its set's.
+    pub biases: Vec<f32>,
+    /// How many ratings each row has.
+    pub counts: &'a [usize],
+}
+
 /// The sum of a set, vector and bias, as it was once.
-pub struct Before {
+struct Before {
     set: Vec<f32>,
     bias: f32,
+}
+
+/// The rates and penalties of one pass, in the form in which they are applied: each η stands for 2η of the objective's gradient.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// η of the vectors.
+    pub rate: f32,
+    /// η_b of the biases.
+    pub bias_rate: f32,
+    /// λ of the own vectors.
+    pub reg: f32,
+    /// λ_b of the own biases.
+    pub bias_reg: f32,
+    /// λ_s of the gifts and of their biases.
+    pub set_reg: f32,
+}
+
+/// One rating, as its row comes to it.
+#[derive(Debug, Clone, Copy)]
+pub struct At {
+    /// The row of the pass.
+    pub row: usize,
+    /// Its mate on the other side.
+    pub mate: usize,
+    /// The place of the rating in the row.
+    pub place: usize,
+    /// The rating less the inner product.
+    pub rest: f32,
+}
+
+/// The biases of one rating's row and mate.
+pub struct Biases<'a> {
+    /// The row's own.
+    pub own: &'a mut f32,
+    /// Its set's.
+    pub set: &'a mut f32,
+    /// The mate's own.
+    pub mate: &'a mut f32,
+    /// The mate's set's, which stays.
+    pub mate_set: f32,
+    /// What multiplies the penalties of the row and of the mate.
+    weights: (f32, f32),
+    /// s² of the row's set.
+    strength: f32,
+}
+
+#[cfg(test)]
+impl<'a> Biases<'a> {
+    /// Biases whose penalties have their plain weights.
+    pub(crate) fn new(own: &'a mut f32, set: &'a mut f32, mate: &'a mut f32) -> Self {
+        Self { own, set, mate, mate_set: 0.0, weights: (1.0, 1.0), strength: 1.0 }
+    }
+}
+
+impl Biases<'_> {
+    /// Their sum.
+    pub fn sum(&self) -> f32 {
+        (*self.own + *self.set) + (*self.mate + self.mate_set)
+    }
+}
+
+impl Pace {
+    /// One pass over the rows of `own` in the order of the pass `number`, with the sets of `mates` fixed; returns Σ e².
+    ///
+    /// A row's set is summed once, moved with the row's own vector at each rating, and handed over to its members once. `error` is given each rating and its biases, moves
+    /// the biases (by [`Self::descend`]), and returns e.
+    pub fn pass(
+        &self,
+        number: usize,
+        view: View<'_>,
+        (own, mates): (&mut Side, &mut Side),
+        run: &Run<'_>,
+        mut error: impl FnMut(At, Biases<'_>) -> f32,
+    ) -> f64 {
+        let decline = self.rate * self.reg;
+        let mate_keep: Vec<f32> = mates.weight.iter().map(|weight| 1.0 - decline * weight).collect();
+        let set_keep = (1.0 - self.rate * self.set_reg, 1.0 - self.bias_rate * self.set_reg);
+        let mut order: Vec<usize> = (0..own.rows()).filter(|&row| own.counts[row] > 0).collect();
+        order.shuffle(&mut run.stream(Purpose::RowOrder, number as u64));
+        let mut squares = 0.0;
+        for row in order {
+            let (members, _) = view.row(row);
+            let before = own.build_set(run.isa(), row, members, mates);
+            squares += self.visit(row, view, (own, mates), &mate_keep, run.isa(), &mut error);
+            if own.strength > 0.0 {
+                own.hand_over(run.isa(), row, members, &before, set_keep, mates);
+            }
+        }
+        squares
+    }
+
+    /// The ratings of one row; returns Σ e².
+    fn visit(
+        &self,
+        row: usize,
+        view: View<'_>,
+        (own, mates): (&mut Side, &mut Side),
+        mate_keep: &[f32],
+        isa: Isa,
+        error: &mut impl FnMut(At, Biases<'_>) -> f32,
+    ) -> f64 {
+        let (members, values) = view.row(row);
+        let (weight, strength) = (own.weight[row], own.strength * own.strength);
+        let step = RowStep {
+            rate: self.rate,
+            keep: 1.0 - self.rate * self.reg * weight,
+            set_rate: self.rate * strength,
+            set_keep: 1.0 - self.rate * self.set_reg,
+            mate_rate: self.rate,
+        };
+        let Side { own: p, set: z, own_bias, set_bias, .. } = own;
+        let mut squares = 0.0;
+        let seen = |place: usize, product: f32| {
+            let mate = members[place] as usize;
+            let biases = Biases {
+                own: &mut own_bias[row],
+                set: &mut set_bias[row],
+                mate: &mut mates.own_bias[mate],
+                mate_set: mates.set_bias[mate],
+                weights: (weight, mates.weight[mate]),
+                strength,
+            };
+            let e = error(At { row, mate, place, rest: values[place] - product }, biases);
+            squares += f64::from(e * e);
+            e
+        };
+        let vectors = Mates {
+            rows: members,
+            factors: mates.own.as_mut_slice(),
+            keep: mate_keep,
+            sets: mates.set.as_slice(),
+        };
+        kernels::row(isa, &step, Own { factors: p.row_mut(row), set: z.row_mut(row) }, vectors, seen);
+        squares
+    }
+
+    /// Moves the biases of a rating: b ← b + η_b(e·∂r̂/∂b − λ_b w·b), the set's by its strength. `slopes` are ∂r̂/∂b of the row's and of the mate's own bias.
+    pub fn descend(&self, biases: Biases<'_>, e: f32, slopes: (f32, f32)) {
+        let Biases { own, set, mate, weights, strength, .. } = biases;
+        let pull = self.bias_rate * e;
+        let decline = self.bias_rate * self.bias_reg;
+        *own += pull * slopes.0 - decline * weights.0 * *own;
+        *mate += pull * slopes.1 - decline * weights.1 * *mate;
+        *set += strength * pull - self.bias_rate * self.set_reg * *set;
+    }
 }
 
 fn sum_set(isa: Isa, strength: f32, members: &[u32], mates: &Side, sum: &mut [f32]) {
@@ -226,32 +383,32 @@ pub fn predict(mean: f32, users: &Side, items: &Side, query: Query) -> f32 {
 }
 
 /// The learned model of two sides. A user or an item without ratings stands where the learned ones stand on average.
-pub fn model(mean: f32, users: &Side, items: &Side, run: &Run<'_>) -> Factors {
-    let (mut p, mut user_bias) = users.sums(run.pool());
-    let (mut q, mut item_bias) = items.sums(run.pool());
+pub fn model(mean: f32, mut users: Learned<'_>, mut items: Learned<'_>, run: &Run<'_>) -> Factors {
     // The variance of a rating around its prediction.
     let noise = run.epochs().last().map_or(1.0, |epoch| epoch.train_rmse.powi(2));
-    let prior = Prior::of(&p, &user_bias, &users.counts, noise, true);
-    let unseen_item = mean_of_rows(&q, &item_bias, &items.counts);
-    fill_unseen(&mut p, &mut user_bias, &users.counts, &prior.mean);
-    fill_unseen(&mut q, &mut item_bias, &items.counts, &unseen_item);
+    let prior = Prior::of(&users.vectors, &users.biases, users.counts, noise, true);
+    let unseen_item = mean_of_rows(&items.vectors, &items.biases, items.counts);
+    users.fill_unseen(&prior.mean);
+    items.fill_unseen(&unseen_item);
     Factors {
         isa: run.isa(),
         link: Link::Identity,
         mean,
-        users: p,
-        items: q,
-        user_bias,
-        item_bias,
+        users: users.vectors,
+        items: items.vectors,
+        user_bias: users.biases,
+        item_bias: items.biases,
         prior,
         unseen_item,
     }
 }
 
-fn fill_unseen(matrix: &mut Matrix, bias: &mut [f32], counts: &[usize], mean: &[f32]) {
-    let k = matrix.columns();
-    for (row, _) in counts.iter().enumerate().filter(|&(_, &count)| count == 0) {
-        matrix.row_mut(row)[..k].copy_from_slice(&mean[..k]);
-        bias[row] = mean[k];
+impl Learned<'_> {
+    fn fill_unseen(&mut self, mean: &[f32]) {
+        let k = self.vectors.columns();
+        for (row, _) in self.counts.iter().enumerate().filter(|&(_, &count)| count == 0) {
+            self.vectors.row_mut(row)[..k].copy_from_slice(&mean[..k]);
+            self.biases[row] = mean[k];
+        }
     }
 }
