@@ -41,7 +41,7 @@
 //! on the threads.
 //!
 //! ## Unknown users and items
-//! Biased: vector and bias are zero, so an unknown user gets μ + b_i. Plain: the mean of all learned vectors of that side.
+//! Biased: vector and bias are zero, so an unknown user gets g(μ + b_i). Plain: the mean of all learned vectors of that side.
 //! A user who comes with a few ratings is folded in: p̃ maximises the posterior with Q fixed, under a normal prior
 //! with the covariance of the learned users.
 //!
