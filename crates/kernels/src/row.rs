@@ -16,6 +16,10 @@ pub struct RowStep {
     pub set_rate: f32,
     /// 1 − ηλ for the sum of the row's set.
     pub set_keep: f32,
+    /// η for the row's slope.
+    pub slope_rate: f32,
+    /// What is kept of the row's slope.
+    pub slope_keep: f32,
     /// η for the mates' vectors.
     pub mate_rate: f32,
 }
@@ -26,6 +30,8 @@ pub struct Own<'a> {
     pub factors: &'a mut [f32],
     /// The sum of its set.
     pub set: &'a mut [f32],
+    /// What its own vector drifts by, where it does.
+    pub slope: Option<&'a mut [f32]>,
 }
 
 /// The other side, of which `rows` rated or were rated.
@@ -38,24 +44,30 @@ pub struct Mates<'a> {
     pub keep: &'a [f32],
     /// The sums of their sets, which stay.
     pub sets: &'a [f32],
+    /// What their own vectors drift by, where they do; these stay.
+    pub slopes: Option<&'a [f32]>,
+    /// What the slopes count in each rating, in the order of `rows`; not read where nothing drifts.
+    pub devs: &'a [f32],
 }
 
 /// Moves the row and its mates by each rating in turn. `error` is given the rating's place and the inner product of the two
 /// sums, and returns what the vectors are pulled by. See [`crate::twin::row`].
 ///
 /// # Panics
-/// When a mate is not a row of the other side, or a vector's length is not one that [`crate::padded`] gives.
+/// When a mate is not a row of the other side, a vector's length is not one that [`crate::padded`] gives, or `devs` is too short.
 pub fn row(isa: Isa, step: &RowStep, own: Own<'_>, mates: Mates<'_>, error: impl FnMut(usize, f32) -> f32) {
     let stride = own.factors.len();
     assert!(is_padded(stride) && own.set.len() == stride, "rows are padded");
-    // A stride known when compiling keeps a whole row in registers between its use and its move.
-    match stride {
-        8 => dispatch!(isa.0, simd => pass::<_, f32x8<_>, 1>(simd, step, own, mates, error)),
-        16 => dispatch!(isa.0, simd => pass::<_, f32x16<_>, 1>(simd, step, own, mates, error)),
-        32 => dispatch!(isa.0, simd => pass::<_, f32x16<_>, 2>(simd, step, own, mates, error)),
-        64 => dispatch!(isa.0, simd => pass::<_, f32x16<_>, 4>(simd, step, own, mates, error)),
-        128 => dispatch!(isa.0, simd => pass::<_, f32x16<_>, 8>(simd, step, own, mates, error)),
-        _ => dispatch!(isa.0, simd => pass::<_, f32x16<_>, ANY>(simd, step, own, mates, error)),
+    // A stride known when compiling keeps a whole row in registers between its use and its move; drifts are not worth as much code.
+    match (stride, own.slope.is_some() || mates.slopes.is_some()) {
+        (8, false) => dispatch!(isa.0, s => pass::<_, f32x8<_>, 1, false>(s, step, own, mates, error)),
+        (16, false) => dispatch!(isa.0, s => pass::<_, f32x16<_>, 1, false>(s, step, own, mates, error)),
+        (32, false) => dispatch!(isa.0, s => pass::<_, f32x16<_>, 2, false>(s, step, own, mates, error)),
+        (64, false) => dispatch!(isa.0, s => pass::<_, f32x16<_>, 4, false>(s, step, own, mates, error)),
+        (128, false) => dispatch!(isa.0, s => pass::<_, f32x16<_>, 8, false>(s, step, own, mates, error)),
+        (_, false) => dispatch!(isa.0, s => pass::<_, f32x16<_>, ANY, false>(s, step, own, mates, error)),
+        (8, true) => dispatch!(isa.0, s => pass::<_, f32x8<_>, 1, true>(s, step, own, mates, error)),
+        (_, true) => dispatch!(isa.0, s => pass::<_, f32x16<_>, ANY, true>(s, step, own, mates, error)),
     }
 }
 
@@ -100,25 +112,30 @@ impl<S: Simd> Lanes<S> for f32x16<S> {
     }
 }
 
-/// The pass over rows of `CHUNKS` vectors.
+/// The pass over rows of `CHUNKS` vectors, which drift or do not.
 #[inline(always)]
-fn pass<S: Simd, V: Lanes<S>, const CHUNKS: usize>(
+fn pass<S: Simd, V: Lanes<S>, const CHUNKS: usize, const DRIFT: bool>(
     simd: S,
     step: &RowStep,
     own: Own<'_>,
     mates: Mates<'_>,
     mut error: impl FnMut(usize, f32) -> f32,
 ) {
-    let (Own { factors: p, set: z }, Mates { rows, factors, keep, sets }) = (own, mates);
+    let Own { factors: p, set: z, slope } = own;
+    let Mates { rows, factors, keep, sets, slopes, devs } = mates;
     let stride = if CHUNKS == ANY { p.len() } else { CHUNKS * V::LEN };
     let (p, z) = (&mut p[..stride], &mut z[..stride]);
+    let mut slope = slope.filter(|_| DRIFT).map(|slope| &mut slope[..stride]);
     for (place, &mate) in rows.iter().enumerate() {
         let mate = mate as usize;
         let q = &mut factors[mate * stride..][..stride];
         let w = &sets[mate * stride..][..stride];
+        let mate_slope = slopes.filter(|_| DRIFT).map(|slopes| &slopes[mate * stride..][..stride]);
+        let dev = if DRIFT { devs[place] } else { 0.0 };
         let mut sums = V::splat(simd, 0.0);
         for at in (0..stride).step_by(V::LEN) {
-            let (a, b) = (both::<S, V>(simd, p, z, at), both::<S, V>(simd, q, w, at));
+            let a = composite::<S, V>(simd, p, z, slope.as_deref(), dev, at);
+            let b = composite::<S, V>(simd, q, w, mate_slope, dev, at);
             sums = a.mul_add_precise(b, sums);
         }
         let e = error(place, sums.total(simd));
@@ -127,16 +144,14 @@ fn pass<S: Simd, V: Lanes<S>, const CHUNKS: usize>(
         let pulls = |rate: f32| V::splat(simd, rate * e);
         let (own_pull, set_pull, pull) = (pulls(step.rate), pulls(step.set_rate), pulls(step.mate_rate));
         for at in (0..stride).step_by(V::LEN) {
-            let (a, b) = (both::<S, V>(simd, p, z, at), both::<S, V>(simd, q, w, at));
-            load::<S, V>(simd, p, at)
-                .mul_add_precise(own_keep, own_pull * b)
-                .store_slice(&mut p[at..][..V::LEN]);
-            load::<S, V>(simd, z, at)
-                .mul_add_precise(set_keep, set_pull * b)
-                .store_slice(&mut z[at..][..V::LEN]);
-            load::<S, V>(simd, q, at)
-                .mul_add_precise(mate_keep, pull * a)
-                .store_slice(&mut q[at..][..V::LEN]);
+            let a = composite::<S, V>(simd, p, z, slope.as_deref(), dev, at);
+            let b = composite::<S, V>(simd, q, w, mate_slope, dev, at);
+            descend(simd, p, at, own_keep, own_pull * b);
+            descend(simd, z, at, set_keep, set_pull * b);
+            descend(simd, q, at, mate_keep, pull * a);
+            if let Some(slope) = slope.as_deref_mut() {
+                descend(simd, slope, at, V::splat(simd, step.slope_keep), pulls(step.slope_rate * dev) * b);
+            }
         }
     }
 }
@@ -146,9 +161,24 @@ fn load<S: Simd, V: Lanes<S>>(simd: S, row: &[f32], at: usize) -> V {
     V::from_slice(simd, &row[at..][..V::LEN])
 }
 
+/// What a row comes to: its own vector and its set's, and as much of its slope as there is drift.
 #[inline(always)]
-fn both<S: Simd, V: Lanes<S>>(simd: S, row: &[f32], set: &[f32], at: usize) -> V {
-    load::<S, V>(simd, row, at) + load::<S, V>(simd, set, at)
+fn composite<S: Simd, V: Lanes<S>>(
+    simd: S,
+    row: &[f32],
+    set: &[f32],
+    slope: Option<&[f32]>,
+    dev: f32,
+    at: usize,
+) -> V {
+    let sum = load::<S, V>(simd, row, at) + load::<S, V>(simd, set, at);
+    slope.map_or(sum, |slope| load::<S, V>(simd, slope, at).mul_add_precise(V::splat(simd, dev), sum))
+}
+
+/// x ← keep·x + by.
+#[inline(always)]
+fn descend<S: Simd, V: Lanes<S>>(simd: S, row: &mut [f32], at: usize, keep: V, by: V) {
+    load::<S, V>(simd, row, at).mul_add_precise(keep, by).store_slice(&mut row[at..][..V::LEN]);
 }
 
 #[inline(always)]
@@ -184,40 +214,69 @@ mod tests {
         values.iter().map(|value| value.to_bits()).collect()
     }
 
-    /// The bits of the row, its set and its mates after a pass, and of the inner products on the way.
+    /// What a pass moves, and the inner products on the way.
+    struct Moved {
+        p: Vec<f32>,
+        z: Vec<f32>,
+        slope: Vec<f32>,
+        q: Vec<f32>,
+        products: Vec<f32>,
+    }
+
+    /// The bits of all that after a pass.
     fn after(
         start: &[f32],
         stride: usize,
-        pass: impl FnOnce(&mut [f32], &mut [f32], &mut [f32], &mut dyn FnMut(usize, f32) -> f32),
-    ) -> [Vec<u32>; 4] {
-        let (mut p, mut z) = (start[..stride].to_vec(), start[stride..2 * stride].to_vec());
-        let mut q = start[2 * stride..7 * stride].to_vec();
+        pass: impl FnOnce(&mut Moved, &mut dyn FnMut(usize, f32) -> f32),
+    ) -> [Vec<u32>; 5] {
+        let mut rows = start.chunks_exact(stride).map(<[f32]>::to_vec);
+        let mut next = || rows.next().expect("there are 18");
+        let (p, z, slope) = (next(), next(), next());
+        let q = (0..5).flat_map(|_| next()).collect();
+        let mut moved = Moved { p, z, slope, q, products: Vec::new() };
         let mut products = Vec::new();
-        pass(&mut p, &mut z, &mut q, &mut |place, product| {
+        pass(&mut moved, &mut |place, product| {
             products.push(product);
             0.1 * place as f32 - product
         });
-        [bits(&p), bits(&z), bits(&q), bits(&products)]
+        moved.products = products;
+        [moved.p, moved.z, moved.slope, moved.q, moved.products].map(|values| bits(&values))
     }
 
     proptest! {
         #[test]
         fn every_instruction_set_gives_the_bits_of_the_twin(
             k in 1_usize..144,
-            start in proptest::collection::vec(-1.0_f32..1.0, 144 * 12),
+            start in proptest::collection::vec(-1.0_f32..1.0, 144 * 18),
             rows in proptest::collection::vec(0_u32..5, 0..30),
+            devs in proptest::collection::vec(-1.0_f32..1.0, 30),
+            drifts in proptest::array::uniform2(any::<bool>()),
         ) {
             let stride = crate::padded(k);
-            let step = RowStep { rate: 0.01, keep: 0.999, set_rate: 0.02, set_keep: 0.998, mate_rate: 0.015 };
-            let keep = [0.99, 0.98, 0.97, 0.96, 0.95];
-            let sets = &start[7 * stride..12 * stride];
-            let expected = after(&start, stride, |p, z, q, error| {
-                twin::row(&step, p, z, &rows, q, &keep, sets, error);
+            let step = RowStep {
+                rate: 0.01,
+                keep: 0.999,
+                set_rate: 0.02,
+                set_keep: 0.998,
+                slope_rate: 0.03,
+                slope_keep: 0.997,
+                mate_rate: 0.015,
+            };
+            let (rows, devs, keep) = (&rows[..], &devs[..], &[0.99, 0.98, 0.97, 0.96, 0.95]);
+            let sets = &start[8 * stride..13 * stride];
+            let slopes = drifts[1].then_some(&start[13 * stride..18 * stride]);
+            let sides = |moved: &mut Moved, go: &mut dyn FnMut(Own<'_>, Mates<'_>)| {
+                let Moved { p, z, slope, q, .. } = moved;
+                let slope = drifts[0].then_some(&mut slope[..]);
+                let mates = Mates { rows, factors: q, keep, sets, slopes, devs };
+                go(Own { factors: p, set: z, slope }, mates);
+            };
+            let expected = after(&start, stride, |moved, mut error| {
+                sides(moved, &mut |own, mates| twin::row(&step, own, mates, &mut error));
             });
             for isa in Isa::all() {
-                let found = after(&start, stride, |p, z, q, error| {
-                    let mates = Mates { rows: &rows, factors: q, keep: &keep, sets };
-                    row(isa, &step, Own { factors: p, set: z }, mates, error);
+                let found = after(&start, stride, |moved, mut error| {
+                    sides(moved, &mut |own, mates| row(isa, &step, own, mates, &mut error));
                 });
                 prop_assert_eq!(&found, &expected, "{}", isa.name());
             }

@@ -1,7 +1,7 @@
 //! The readable definitions of the kernels: what they compute, lane by lane, in plain loops.
 
 use crate::normal::{NO_CORNER, NO_PIVOT, NOTHING};
-use crate::{Block, Entry, Errors, LANES, PacedSgd, RowStep, Samples, Sgd, padded};
+use crate::{Block, Entry, Errors, LANES, Mates, Own, PacedSgd, RowStep, Samples, Sgd, padded};
 
 /// Σ a·b in 16 partial sums, which are then added in halves: 16 → 8 → 4 → 2 → 1.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -109,29 +109,31 @@ fn move_rows(p: &mut [f32], q: &mut [f32], pull: [f32; 2], keep: [f32; 2]) {
 ///
 /// For each rating, with a = p + z and b = q + w, and e = `error`(place, aᵀb) taken before anything moves:
 /// p ← (1 − ηλ)·p + ηe·b, z ← (1 − ηλ)·z + ηe·b, q ← (1 − ηλ)·q + ηe·a, each with its own η and λ.
-#[expect(clippy::too_many_arguments, reason = "the kernel's arguments without its two structures")]
-pub fn row(
-    step: &RowStep,
-    p: &mut [f32],
-    z: &mut [f32],
-    rows: &[u32],
-    factors: &mut [f32],
-    keep: &[f32],
-    sets: &[f32],
-    mut error: impl FnMut(usize, f32) -> f32,
-) {
+/// Where the row or its mates have slopes s, dev·s is added to a or to b; the row's slope moves as p does, pulled by dev·e.
+pub fn row(step: &RowStep, own: Own<'_>, mates: Mates<'_>, mut error: impl FnMut(usize, f32) -> f32) {
+    let Own { factors: p, set: z, mut slope } = own;
+    let Mates { rows, factors, keep, sets, slopes, devs } = mates;
     let stride = p.len();
     for (place, &mate) in rows.iter().enumerate() {
         let mate = mate as usize;
-        let q = &mut factors[mate * stride..(mate + 1) * stride];
-        let w = &sets[mate * stride..(mate + 1) * stride];
-        let a: Vec<f32> = p.iter().zip(&*z).map(|(p, z)| p + z).collect();
-        let b: Vec<f32> = q.iter().zip(w).map(|(q, w)| q + w).collect();
+        let entries = mate * stride..(mate + 1) * stride;
+        let mate_slope = slopes.map(|slopes| &slopes[entries.clone()]);
+        let q = &mut factors[entries.clone()];
+        let w = &sets[entries];
+        let dev = devs.get(place).copied().unwrap_or(0.0);
+        let sum = |own: &[f32], set: &[f32], slope: Option<&[f32]>, f: usize| {
+            slope.map_or(own[f] + set[f], |slope| slope[f].mul_add(dev, own[f] + set[f]))
+        };
+        let a: Vec<f32> = (0..stride).map(|f| sum(p, z, slope.as_deref(), f)).collect();
+        let b: Vec<f32> = (0..stride).map(|f| sum(q, w, mate_slope, f)).collect();
         let e = error(place, dot(&a, &b));
         for f in 0..stride {
             p[f] = step.keep.mul_add(p[f], step.rate * e * b[f]);
             z[f] = step.set_keep.mul_add(z[f], step.set_rate * e * b[f]);
             q[f] = keep[mate].mul_add(q[f], step.mate_rate * e * a[f]);
+            if let Some(slope) = slope.as_deref_mut() {
+                slope[f] = step.slope_keep.mul_add(slope[f], step.slope_rate * dev * e * b[f]);
+            }
         }
     }
 }

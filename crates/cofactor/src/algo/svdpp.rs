@@ -272,11 +272,11 @@ impl Algorithm for Svdpp {
             };
             let mut squares = 0.0;
             if self.user_set > 0.0 {
-                squares = pace.pass(2 * epoch, by_user, (&mut users, &mut items), run, error);
+                squares = pace.pass(2 * epoch, by_user, (&mut users, &mut items), None, run, error);
                 users.build_sets(by_user, &items, run);
             }
             if self.item_set > 0.0 {
-                squares = pace.pass(2 * epoch + 1, by_item, (&mut items, &mut users), run, error);
+                squares = pace.pass(2 * epoch + 1, by_item, (&mut items, &mut users), None, run, error);
                 items.build_sets(by_item, &users, run);
             }
             let train_rmse = (squares / train.len().max(1) as f64).sqrt();
@@ -327,6 +327,7 @@ impl Svdpp {
             reg: self.reg as f32,
             bias_reg: self.bias_reg as f32,
             set_reg: self.set_reg as f32,
+            slope_reg: 0.0,
         }
     }
 }

@@ -53,7 +53,33 @@ impl<'a> View<'a> {
     }
 }
 
-/// All that is learned of one side. Memory: 3 padded rows of k entries for each user or item.
+/// A number for each rating, row by row of a view.
+#[derive(Debug, Clone)]
+pub struct PerRating<T> {
+    /// Where each row starts; one more than there are rows.
+    pub starts: Vec<usize>,
+    /// The numbers.
+    pub all: Vec<T>,
+}
+
+impl<T: Copy> PerRating<T> {
+    /// Those of a row.
+    pub fn row(&self, row: usize) -> &[T] {
+        &self.all[self.starts[row]..self.starts[row + 1]]
+    }
+
+    /// That of a rating.
+    pub fn of(&self, at: At) -> T {
+        self.all[self.starts[at.row] + at.place]
+    }
+
+    /// Another number for each rating.
+    pub fn map<U>(&self, to: impl Fn(T) -> U) -> PerRating<U> {
+        PerRating { starts: self.starts.clone(), all: self.all.iter().copied().map(to).collect() }
+    }
+}
+
+/// All that is learned of one side. Memory: 3 padded rows of k entries for each user or item, 4 where it drifts.
 #[derive(Debug, Clone)]
 pub struct Side {
     /// p_u or q_i.
@@ -68,6 +94,8 @@ pub struct Side {
     pub set: Matrix,
     /// The biases of the sets.
     pub set_bias: Vec<f32>,
+    /// a, where the own vectors drift: in a rating they are p_u + dev·a_u.
+    pub slope: Option<Matrix>,
     /// How many ratings each row has.
     pub counts: Vec<usize>,
     /// What multiplies the penalty of a row: (n̄/n)^ν for its n ratings, n̄ the mean of n over the rows that have any.
@@ -98,6 +126,7 @@ impl Side {
             gift_bias: vec![0.0; n],
             set: Matrix::zeros(n, k),
             set_bias: vec![0.0; n],
+            slope: None,
             counts,
             weight: vec![1.0; n],
             strength: 0.0,
@@ -123,8 +152,8 @@ impl Side {
     /// Whether every number is finite.
     pub fn is_finite(&self) -> bool {
         let biases = self.own_bias.iter().chain(&self.gift_bias).chain(&self.set_bias);
-        let vectors = [&self.own, &self.gift, &self.set];
-        vectors.iter().all(|matrix| matrix.is_finite()) && biases.into_iter().all(|bias| bias.is_finite())
+        let vectors = [&self.own, &self.gift, &self.set].into_iter().chain(&self.slope);
+        vectors.into_iter().all(Matrix::is_finite) && biases.into_iter().all(|bias| bias.is_finite())
     }
 
     /// Sums the set of one row anew, from what its members give now; returns the sum.
@@ -221,6 +250,18 @@ pub struct Pace {
     pub bias_reg: f32,
     /// λ_s of the gifts and of their biases.
     pub set_reg: f32,
+    /// λ of a slope, for all ratings of its row together.
+    pub slope_reg: f32,
+}
+
+/// What stays while the ratings of one row are visited.
+#[derive(Clone, Copy)]
+struct Still<'a> {
+    /// 1 − ηλ of each mate.
+    mate_keep: &'a [f32],
+    /// What the slopes count in each rating.
+    devs: &'a [f32],
+    isa: Isa,
 }
 
 /// One rating, as its row comes to it.
@@ -271,12 +312,13 @@ impl Pace {
     /// One pass over the rows of `own` in the order of the pass `number`, with the sets of `mates` fixed; returns Σ e².
     ///
     /// A row's set is summed once, moved with the row's own vector at each rating, and handed over to its members once. `error` is given each rating and its biases, moves
-    /// the biases (by [`Self::descend`]), and returns e.
+    /// the biases (by [`Self::descend`]), and returns e. `devs` are what the slopes count in each rating, where a side has them; those of `mates` stay.
     pub fn pass(
         &self,
         number: usize,
         view: View<'_>,
         (own, mates): (&mut Side, &mut Side),
+        devs: Option<&PerRating<f32>>,
         run: &Run<'_>,
         mut error: impl FnMut(At, Biases<'_>) -> f32,
     ) -> f64 {
@@ -285,13 +327,15 @@ impl Pace {
         let set_keep = (1.0 - self.rate * self.set_reg, 1.0 - self.bias_rate * self.set_reg);
         let mut order: Vec<usize> = (0..own.rows()).filter(|&row| own.counts[row] > 0).collect();
         order.shuffle(&mut run.stream(Purpose::RowOrder, number as u64));
+        let isa = run.isa();
         let mut squares = 0.0;
         for row in order {
+            let still = Still { mate_keep: &mate_keep, devs: devs.map_or(&[], |devs| devs.row(row)), isa };
             let (members, _) = view.row(row);
-            let before = own.build_set(run.isa(), row, members, mates);
-            squares += self.visit(row, view, (own, mates), &mate_keep, run.isa(), &mut error);
+            let before = own.build_set(isa, row, members, mates);
+            squares += self.visit(row, view, (own, mates), still, &mut error);
             if own.strength > 0.0 {
-                own.hand_over(run.isa(), row, members, &before, set_keep, mates);
+                own.hand_over(isa, row, members, &before, set_keep, mates);
             }
         }
         squares
@@ -303,20 +347,22 @@ impl Pace {
         row: usize,
         view: View<'_>,
         (own, mates): (&mut Side, &mut Side),
-        mate_keep: &[f32],
-        isa: Isa,
+        still: Still<'_>,
         error: &mut impl FnMut(At, Biases<'_>) -> f32,
     ) -> f64 {
         let (members, values) = view.row(row);
         let (weight, strength) = (own.weight[row], own.strength * own.strength);
+        let slope_keep = 1.0 / (1.0 + self.rate * self.slope_reg / members.len() as f32);
         let step = RowStep {
             rate: self.rate,
             keep: 1.0 - self.rate * self.reg * weight,
             set_rate: self.rate * strength,
             set_keep: 1.0 - self.rate * self.set_reg,
+            slope_rate: self.rate * slope_keep,
+            slope_keep,
             mate_rate: self.rate,
         };
-        let Side { own: p, set: z, own_bias, set_bias, .. } = own;
+        let Side { own: p, set: z, own_bias, set_bias, slope, .. } = own;
         let mut squares = 0.0;
         let seen = |place: usize, product: f32| {
             let mate = members[place] as usize;
@@ -332,13 +378,17 @@ impl Pace {
             squares += f64::from(e * e);
             e
         };
-        let vectors = Mates {
+        let slope = slope.as_mut().map(|slopes| slopes.row_mut(row));
+        let vectors = Own { factors: p.row_mut(row), set: z.row_mut(row), slope };
+        let mate_vectors = Mates {
             rows: members,
             factors: mates.own.as_mut_slice(),
-            keep: mate_keep,
+            keep: still.mate_keep,
             sets: mates.set.as_slice(),
+            slopes: mates.slope.as_ref().map(Matrix::as_slice),
+            devs: still.devs,
         };
-        kernels::row(isa, &step, Own { factors: p.row_mut(row), set: z.row_mut(row) }, vectors, seen);
+        kernels::row(still.isa, &step, vectors, mate_vectors, seen);
         squares
     }
 
