@@ -14,11 +14,8 @@ use cofactor::registry::{ALGORITHMS, Configured, Entry, find};
 use cofactor_kernels::Isa;
 use serde_json::{Map, Value};
 
-/// Algorithms whose cost grows with the square of their factors.
-const SQUARE: [&str; 2] = ["als", "nmf"];
-
-/// Every algorithm with its defaults, with each of its presets and with each option of its choices, its epochs and, where they cost much, its
-/// factors cut for the sake of time.
+/// Every algorithm with its defaults, with each of its presets and with each option of its choices, its epochs and its factors cut for the sake
+/// of time; the kernels' own tests try all lengths of rows.
 fn configurations() -> Vec<(String, &'static Entry, Box<dyn Configured>)> {
     let mut all = Vec::new();
     for entry in ALGORITHMS {
@@ -29,10 +26,7 @@ fn configurations() -> Vec<(String, &'static Entry, Box<dyn Configured>)> {
         for knob in entry.knobs {
             if let Kind::Choice { options } = knob.kind {
                 for &option in options {
-                    let mut set = Map::from_iter([(knob.name.to_owned(), Value::from(option))]);
-                    if entry.knobs.iter().any(|knob| knob.name == "factors") {
-                        set.insert("factors".into(), Value::from(20));
-                    }
+                    let set = Map::from_iter([(knob.name.to_owned(), Value::from(option))]);
                     sets.push((format!("{} = {option}", knob.name), set));
                 }
             }
@@ -41,7 +35,7 @@ fn configurations() -> Vec<(String, &'static Entry, Box<dyn Configured>)> {
             if entry.knobs.iter().any(|knob| knob.name == "epochs") {
                 parameters.insert("epochs".into(), Value::from(5));
             }
-            if SQUARE.contains(&entry.name) {
+            if entry.knobs.iter().any(|knob| knob.name == "factors") {
                 parameters.insert("factors".into(), Value::from(20));
             }
             let name = format!("{} {set}", entry.name);

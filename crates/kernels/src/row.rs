@@ -51,11 +51,18 @@ pub struct Mates<'a> {
 }
 
 /// Moves the row and its mates by each rating in turn. `error` is given the rating's place and the inner product of the two
-/// sums, and returns what the vectors are pulled by. See [`crate::twin::row`].
+/// sums, and returns what the vectors are pulled by; called through a pointer, so that the loops are compiled here and once. See
+/// [`crate::twin::row`].
 ///
 /// # Panics
 /// When a mate is not a row of the other side, a vector's length is not one that [`crate::padded`] gives, or `devs` is too short.
-pub fn row(isa: Isa, step: &RowStep, own: Own<'_>, mates: Mates<'_>, error: impl FnMut(usize, f32) -> f32) {
+pub fn row(
+    isa: Isa,
+    step: &RowStep,
+    own: Own<'_>,
+    mates: Mates<'_>,
+    error: &mut dyn FnMut(usize, f32) -> f32,
+) {
     let stride = own.factors.len();
     assert!(is_padded(stride) && own.set.len() == stride, "rows are padded");
     // A stride known when compiling keeps a whole row in registers between its use and its move; drifts are not worth as much code.
@@ -119,7 +126,7 @@ fn pass<S: Simd, V: Lanes<S>, const CHUNKS: usize, const DRIFT: bool>(
     step: &RowStep,
     own: Own<'_>,
     mates: Mates<'_>,
-    mut error: impl FnMut(usize, f32) -> f32,
+    error: &mut dyn FnMut(usize, f32) -> f32,
 ) {
     let Own { factors: p, set: z, slope } = own;
     let Mates { rows, factors, keep, sets, slopes, devs } = mates;

@@ -364,7 +364,7 @@ impl Pace {
         };
         let Side { own: p, set: z, own_bias, set_bias, slope, .. } = own;
         let mut squares = 0.0;
-        let seen = |place: usize, product: f32| {
+        let mut seen = |place: usize, product: f32| {
             let mate = members[place] as usize;
             let biases = Biases {
                 own: &mut own_bias[row],
@@ -388,7 +388,7 @@ impl Pace {
             slopes: mates.slope.as_ref().map(Matrix::as_slice),
             devs: still.devs,
         };
-        kernels::row(still.isa, &step, vectors, mate_vectors, seen);
+        kernels::row(still.isa, &step, vectors, mate_vectors, &mut seen);
         squares
     }
 
