@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::drift::{self, Drifts};
 use super::interval::{clustered_mean, root};
 pub use super::map::{ItemMap, MapItem};
 use crate::data::ids::User;
@@ -30,6 +31,8 @@ pub struct Diagnostics {
     pub shares: Vec<RatingShare>,
     /// The items in the plane.
     pub item_map: Option<ItemMap>,
+    /// How the items' biases drift, if they do.
+    pub drift: Option<Drifts>,
 }
 
 /// A histogram of errors and the normal distribution of the same mean and deviation.
@@ -124,8 +127,9 @@ const GROUPS: usize = 8;
 pub fn diagnose(model: &dyn Model, fold: &Fold, predictions: &[f32]) -> Diagnostics {
     assert_eq!(fold.test.len(), predictions.len(), "one prediction for each rating");
     let item_map = model.factors().and_then(|factors| super::map::item_map(&factors.items, &fold.train));
+    let drift = model.item_drift().and_then(|drift| drift::drifts(&drift, &fold.train));
     if predictions.is_empty() {
-        return Diagnostics { item_map, ..Diagnostics::default() };
+        return Diagnostics { item_map, drift, ..Diagnostics::default() };
     }
     let pairs = pairs(&fold.test, predictions);
     let levels = Levels::of(&fold.train, &fold.test);
@@ -141,6 +145,7 @@ pub fn diagnose(model: &dyn Model, fold: &Fold, predictions: &[f32]) -> Diagnost
         by_item_popularity: by_count(&pairs, &of_item),
         shares: shares(&pairs, &levels, &fold.train),
         item_map,
+        drift,
     }
 }
 

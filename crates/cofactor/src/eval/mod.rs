@@ -3,6 +3,7 @@
 mod clock;
 pub mod compare;
 pub mod diagnostics;
+pub mod drift;
 pub mod early;
 pub mod evaluate;
 pub mod interval;

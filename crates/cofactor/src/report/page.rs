@@ -191,8 +191,9 @@ impl Report {
     }
 
     fn items(&self) -> String {
-        let item_map = self.diagnostics.as_ref().and_then(|diagnostics| diagnostics.item_map.as_ref());
-        item_map.map(map::map).unwrap_or_default()
+        let Some(diagnostics) = &self.diagnostics else { return String::new() };
+        let drift = diagnostics.drift.as_ref().map(figures::drift).unwrap_or_default();
+        diagnostics.item_map.as_ref().map(map::map).unwrap_or_default() + &drift
     }
 
     /// What is needed to print the page again, and what its words mean.

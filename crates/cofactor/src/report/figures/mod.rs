@@ -1,5 +1,6 @@
 //! The charts, each with its statement, its reading and its table.
 
+mod drift;
 mod errors;
 mod groups;
 mod intervals;
@@ -7,6 +8,7 @@ mod learning;
 mod trials;
 mod values;
 
+pub(super) use drift::drift;
 pub(super) use errors::{by_rating, calibration, errors};
 pub(super) use groups::{Grouped, by_count};
 pub(super) use intervals::{Row, intervals};
