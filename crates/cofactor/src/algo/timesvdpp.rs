@@ -137,7 +137,7 @@ impl Default for TimeSvdpp {
             bins: 30,
             item_drift_reg: 100.0,
             factor_drift: false,
-            factor_drift_reg: 10.0,
+            factor_drift_reg: 100.0,
             epochs: 35,
             spread: 0.07,
         }
@@ -242,7 +242,7 @@ impl Algorithm for TimeSvdpp {
         Knob {
             name: "factor_drift_reg",
             symbol: "λ_a",
-            kind: Kind::Real { min: 0.0, max: 1e6, search: Some((1.0, 100.0)) },
+            kind: Kind::Real { min: 0.0, max: 1e6, search: Some((10.0, 1000.0)) },
             purpose: "L2 weight of the slope of a user's vector; not read where the vectors do not drift",
         },
         Knob {

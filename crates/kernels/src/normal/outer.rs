@@ -97,7 +97,7 @@ fn part<S: Simd, const R: usize, const C: usize>(
     }
 }
 
-/// To `sides`, of which each 16 coordinates have two, adds Σ_l (left_l[0], left_l[1]) · right(c)_lᵀ, l in order.
+/// To `sides`, of which each 16 coordinates have two, adds Σ_l `(left_l[0], left_l[1])` · right(c)_lᵀ, l in order.
 #[inline(always)]
 pub(super) fn two_rows<'a, S: Simd>(
     simd: S,
