@@ -54,7 +54,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
              whole fits from the ratings in memory to the model, cutting into blocks and shuffling included; {repeats} repeats, in turns. \
              Speed: biased `mf`, {EPOCHS} epochs, million updates per CPU second; at each k LIBMF has the faster of its builds and of \
              {BINS:?} bins. Error: LIBMF's best of k = {THEIR_RANK} (that of the truth), rates {THEIR_RATES:?}, λ {THEIR_REGS:?} and {THEIR_EPOCHS:?} \
-             passes on the test part itself, which favours it; Cofactor's setting was chosen on a validation part.",
+             passes on the test part itself, which favours it; Cofactor's setting was chosen on a validation part of a set of this shape and a tenth of the size.",
             fold.train.len(),
         ),
         ..Section::default()
