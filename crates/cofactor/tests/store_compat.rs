@@ -1,5 +1,7 @@
 //! Files of every format version that there has been still open and answer as they did.
 
+use std::path::{Path, PathBuf};
+
 use cofactor::data::attributes::{Attributes, Column, TITLE, Values};
 use cofactor::data::ratings::{Duplicates, Ratings, RatingsBuilder, Scale};
 use cofactor::fit::run::Run;
@@ -7,7 +9,6 @@ use cofactor::recommender::{HistoryEntry, Recommender, Request, Unknown, Who};
 use cofactor::registry;
 use cofactor::store::{FORMAT_VERSION, ModelFile};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
 
 fn file_of_version(version: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/v{version}.cofactor"))
