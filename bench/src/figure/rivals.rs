@@ -52,7 +52,7 @@ fn rivals() -> Vec<Rival> {
             peer: "Surprise SVDpp",
             told: json!({ "peer": "surprise-svdpp", "n_factors": 20, "n_epochs": 1 }),
             model: "svdpp",
-            parameters: &[("implicit", "user"), ("factors", "20"), ("epochs", "10")],
+            parameters: &[("user_set", "1"), ("item_set", "0"), ("factors", "20"), ("epochs", "10")],
             passes: (1, 10),
             predicting: false,
             wanted: 20.0,
@@ -112,6 +112,7 @@ fn rivals() -> Vec<Rival> {
 struct Answer {
     cpu: f64,
     wall: f64,
+    #[serde(default)]
     predict_cpu: f64,
 }
 
@@ -179,11 +180,12 @@ struct Compared {
 fn compare(rival: &Rival, fold: &split::Fold, process: &mut Process) -> Result<Compared> {
     let mut compared = Compared::default();
     let algorithm = model(rival.model, None, rival.parameters)?;
+    let mut told = rival.told.clone();
+    told["predicting"] = json!(rival.predicting);
     for _ in 0..REPEATS {
-        let answer: Answer = serde_json::from_str(&process.ask(&rival.told.to_string())?)?;
-        let predicting = if rival.predicting { answer.predict_cpu } else { 0.0 };
-        compared.theirs.push((answer.cpu + predicting) / rival.passes.0 as f64);
-        compared.their_wall.push((answer.wall + predicting) / rival.passes.0 as f64);
+        let answer: Answer = serde_json::from_str(&process.ask(&told.to_string())?)?;
+        compared.theirs.push((answer.cpu + answer.predict_cpu) / rival.passes.0 as f64);
+        compared.their_wall.push((answer.wall + answer.predict_cpu) / rival.passes.0 as f64);
         let mut run = Run::new(0, 1)?;
         let (done, cost) = timed(|| -> Result<()> {
             let model = algorithm.fit(&fold.train, &mut run)?;

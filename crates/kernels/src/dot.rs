@@ -50,16 +50,21 @@ pub(crate) fn sum<S: Simd>(simd: S, lanes: f32x16<S>) -> f32 {
 /// The 16 sums of 16 vectors, each added in halves like [`sum`].
 #[inline(always)]
 pub(crate) fn sums_of_sixteen<S: Simd>(vectors: [f32x16<S>; LANES]) -> f32x16<S> {
-    let mut vectors = vectors;
-    let mut half = LANES / 2;
-    while half > 0 {
-        for v in 0..half {
-            let (a, b) = (vectors[v], vectors[v + half]);
-            vectors[v] = a.zip_low(b) + a.zip_high(b);
-        }
-        half /= 2;
+    // Lengths that the compiler knows keep all of this in registers.
+    let eight: [_; 8] = halved(&vectors);
+    let four: [_; 4] = halved(&eight);
+    let [even, odd]: [_; 2] = halved(&four);
+    even.zip_low(odd) + even.zip_high(odd)
+}
+
+/// Pairs of vectors become one: the halves of the first added up in the even lanes, those of the second in the odd ones.
+#[inline(always)]
+fn halved<S: Simd, const N: usize>(vectors: &[f32x16<S>]) -> [f32x16<S>; N] {
+    let mut halves = [vectors[0]; N];
+    for v in 0..N {
+        halves[v] = vectors[v].zip_low(vectors[v + N]) + vectors[v].zip_high(vectors[v + N]);
     }
-    vectors[0]
+    halves
 }
 
 /// Adds 8 lanes in halves.

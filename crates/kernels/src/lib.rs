@@ -25,7 +25,7 @@ pub use dot::{dot, dot_rows};
 pub use isa::Isa;
 pub use link::Link;
 pub use normal::{NormalEquations, Samples};
-pub use residual::{Errors, residual};
+pub use residual::{Errors, Gathered};
 pub use row::{Mates, Own, RowStep, row, shift_rows, sum_rows};
 pub use sgd::{Block, Entry, Pace, PacedSgd, Sgd, paced_sgd, sgd};
 

@@ -1,11 +1,11 @@
 //! The residual of normal equations without their matrix: what conjugate gradients need.
 
-use fearless_simd::{Simd, dispatch, f32x16, prelude::*};
+use fearless_simd::{Simd, dispatch, f32x8, f32x16, prelude::*};
 
 use crate::dot::{partial_sums, sum, sums_of_sixteen};
 use crate::{Isa, LANES, Samples, is_padded};
 
-/// Σ e and Σ e² of [`residual`].
+/// Σ e and Σ e² of [`Gathered::residual`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Errors {
     /// Σ e.
@@ -14,71 +14,162 @@ pub struct Errors {
     pub squares: f32,
 }
 
-/// To `out` adds Σ e·z over the rows z of the samples, with e = y − w(zᵀx + β): for b = Σ y·z, A = Σ w·z zᵀ and s = Σ w·z that is
-/// b − Ax − βs, in O(k) a row. `x` and `out` are as long as a row. See [`crate::twin::residual`].
+/// The rows of one sum, copied together, because each step of conjugate gradients passes over all of them.
 ///
-/// # Panics
-/// When a row is not in the matrix, or there is not one target and one weight for each.
-pub fn residual(isa: Isa, samples: Samples<'_>, x: &[f32], bias: f32, out: &mut [f32]) -> Errors {
-    assert!(is_padded(x.len()) && x.len() == out.len(), "vectors are padded like rows");
-    assert_eq!(samples.rows.len(), samples.targets.len(), "one target for each row");
-    assert_eq!(
-        samples.rows.len(),
-        samples.weights.map_or(samples.rows.len(), <[f32]>::len),
-        "one weight for each row"
-    );
-    dispatch!(isa.0, simd => pass(simd, samples, x, bias, out))
+/// Scratch of one thread. Memory: that of the rows of the longest sum.
+#[derive(Debug, Clone)]
+pub struct Gathered {
+    stride: usize,
+    /// Zeros fill the last 16 rows, so that no pass has a rest: they add nothing to any sum.
+    rows: Vec<f32>,
+    weights: Vec<f32>,
+    targets: Vec<f32>,
 }
 
-#[inline(always)]
-fn pass<S: Simd>(simd: S, samples: Samples<'_>, x: &[f32], bias: f32, out: &mut [f32]) -> Errors {
-    let mut totals = [f32x16::splat(simd, 0.0); 2];
-    for start in (0..samples.rows.len()).step_by(LANES) {
-        let count = (samples.rows.len() - start).min(LANES);
-        let (mut targets, mut weights) = ([0.0; LANES], [0.0; LANES]);
-        targets[..count].copy_from_slice(&samples.targets[start..start + count]);
+impl Gathered {
+    /// No rows yet, of `stride` entries.
+    ///
+    /// # Panics
+    /// When the stride is not one that [`crate::padded`] gives.
+    pub fn new(stride: usize) -> Self {
+        assert!(is_padded(stride), "rows are padded");
+        Self { stride, rows: Vec::new(), weights: Vec::new(), targets: Vec::new() }
+    }
+
+    /// Takes these rows instead of those it had.
+    ///
+    /// # Panics
+    /// When a row is not in the matrix, or there is not one target and one weight for each.
+    pub fn gather(&mut self, isa: Isa, samples: Samples<'_>) {
+        let count = samples.rows.len();
+        assert_eq!(count, samples.targets.len(), "one target for each row");
+        let filled = count.next_multiple_of(LANES);
+        self.weights.clear();
         match samples.weights {
-            Some(given) => weights[..count].copy_from_slice(&given[start..start + count]),
-            None => weights[..count].fill(1.0),
+            Some(given) => self.weights.extend_from_slice(given),
+            None => self.weights.resize(count, 1.0),
         }
-        let mut rows = [&samples.matrix[..0]; LANES];
-        for (row, &place) in rows.iter_mut().zip(&samples.rows[start..start + count]) {
-            *row = &samples.matrix[place as usize * x.len()..][..x.len()];
-        }
-        let whole = count == LANES && x.len() >= LANES;
-        let products = if whole { sixteen(simd, &rows, x) } else { fewer(simd, &rows[..count], x) };
-        let expected = products + f32x16::splat(simd, bias);
-        let weights = f32x16::load_array(simd, weights);
-        let errors = (-weights).mul_add_precise(expected, f32x16::load_array(simd, targets));
-        totals[0] += errors;
-        totals[1] = errors.mul_add_precise(errors, totals[1]);
-        if whole {
-            add_sixteen(simd, &rows, &errors.to_array(), out);
-        } else {
-            add_fewer(&rows[..count], &errors.to_array(), out);
+        assert_eq!(count, self.weights.len(), "one weight for each row");
+        self.weights.resize(filled, 0.0);
+        self.targets.clear();
+        self.targets.extend_from_slice(samples.targets);
+        self.targets.resize(filled, 0.0);
+        self.rows.resize(self.rows.len().max(filled * self.stride), 0.0);
+        self.rows[count * self.stride..filled * self.stride].fill(0.0);
+        dispatch!(isa.0, simd => self.copy_rows(simd, samples));
+    }
+
+    #[inline(always)]
+    fn copy_rows<S: Simd>(&mut self, simd: S, samples: Samples<'_>) {
+        let stride = self.stride;
+        for l in 0..samples.rows.len() {
+            let row = &samples.matrix[samples.rows[l] as usize * stride..][..stride];
+            let copy = &mut self.rows[l * stride..][..stride];
+            let mut at = 0;
+            while at < stride {
+                f32x8::from_slice(simd, &row[at..at + 8]).store_slice(&mut copy[at..at + 8]);
+                at += 8;
+            }
         }
     }
-    Errors { sum: sum(simd, totals[0]), squares: sum(simd, totals[1]) }
+
+    /// To `out` adds Σ e·z over the rows z, with e = y − w(zᵀx + β): for b = Σ y·z, A = Σ w·z zᵀ and s = Σ w·z that is b − Ax − βs, in O(k) a row.
+    /// `x` and `out` are as long as a row. See [`crate::twin::residual`].
+    ///
+    /// # Panics
+    /// When `x` or `out` has another length.
+    pub fn residual(&self, isa: Isa, x: &[f32], bias: f32, out: &mut [f32]) -> Errors {
+        self.checked(x, out);
+        dispatch!(isa.0, simd => self.pass::<_, true>(simd, x, bias, out))
+    }
+
+    /// [`Self::residual`] with all y = 0: −Ax − βs.
+    ///
+    /// # Panics
+    /// When `x` or `out` has another length.
+    pub fn image(&self, isa: Isa, x: &[f32], bias: f32, out: &mut [f32]) -> Errors {
+        self.checked(x, out);
+        dispatch!(isa.0, simd => self.pass::<_, false>(simd, x, bias, out))
+    }
+
+    fn checked(&self, x: &[f32], out: &[f32]) {
+        assert!(x.len() == self.stride && out.len() == self.stride, "vectors are as long as rows");
+    }
+
+    #[inline(always)]
+    fn pass<S: Simd, const TARGETED: bool>(&self, simd: S, x: &[f32], bias: f32, out: &mut [f32]) -> Errors {
+        let mut totals = [f32x16::splat(simd, 0.0); 2];
+        let bias = f32x16::splat(simd, bias);
+        for start in (0..self.targets.len()).step_by(LANES) {
+            let rows = &self.rows[start * self.stride..][..LANES * self.stride];
+            let weights = f32x16::from_slice(simd, &self.weights[start..start + LANES]);
+            let targets = if TARGETED {
+                f32x16::from_slice(simd, &self.targets[start..start + LANES])
+            } else {
+                f32x16::splat(simd, 0.0)
+            };
+            let products = if self.stride < LANES { short(simd, rows, x) } else { long(simd, rows, x) };
+            let errors = (-weights).mul_add_precise(products + bias, targets);
+            totals[0] += errors;
+            totals[1] = errors.mul_add_precise(errors, totals[1]);
+            let mut each = [0.0; LANES];
+            errors.store_slice(&mut each);
+            if self.stride < LANES {
+                add_short(rows, &each, out);
+            } else {
+                add_long(simd, rows, &each, out);
+            }
+        }
+        Errors { sum: sum(simd, totals[0]), squares: sum(simd, totals[1]) }
+    }
 }
 
-/// The products of 16 rows with x.
+/// The products of 16 rows of whole vectors with x.
 #[inline(always)]
-fn sixteen<S: Simd>(simd: S, rows: &[&[f32]; LANES], x: &[f32]) -> f32x16<S> {
+fn long<S: Simd>(simd: S, rows: &[f32], x: &[f32]) -> f32x16<S> {
     let mut sums = [f32x16::splat(simd, 0.0); LANES];
-    for (block, x) in x.chunks_exact(LANES).enumerate() {
-        let x = f32x16::from_slice(simd, x);
-        for (sum, row) in sums.iter_mut().zip(rows) {
-            *sum = f32x16::from_slice(simd, &row[block * LANES..][..LANES]).mul_add_precise(x, *sum);
+    let mut at = 0;
+    while at < x.len() {
+        match (x.len() - at) / LANES {
+            1 => add_products::<S, 1>(simd, rows, x, at, &mut sums),
+            2 => add_products::<S, 2>(simd, rows, x, at, &mut sums),
+            3 => add_products::<S, 3>(simd, rows, x, at, &mut sums),
+            _ => add_products::<S, 4>(simd, rows, x, at, &mut sums),
         }
+        at += 4 * LANES;
     }
     sums_of_sixteen(sums)
 }
 
-/// The products of up to 16 rows with x, zeros after them.
+/// Of C vectors from `at` on, each row's in turn.
 #[inline(always)]
-fn fewer<S: Simd>(simd: S, rows: &[&[f32]], x: &[f32]) -> f32x16<S> {
+fn add_products<S: Simd, const C: usize>(
+    simd: S,
+    rows: &[f32],
+    x: &[f32],
+    at: usize,
+    sums: &mut [f32x16<S>; LANES],
+) {
+    let mut parts = [f32x16::splat(simd, 0.0); C];
+    for c in 0..C {
+        parts[c] = f32x16::from_slice(simd, &x[at + c * LANES..][..LANES]);
+    }
+    let mut start = at;
+    for l in 0..LANES {
+        let row = &rows[start..start + C * LANES];
+        for c in 0..C {
+            let entries = f32x16::from_slice(simd, &row[c * LANES..(c + 1) * LANES]);
+            sums[l] = entries.mul_add_precise(parts[c], sums[l]);
+        }
+        start += x.len();
+    }
+}
+
+/// The products of 16 rows of half a vector with x.
+#[inline(always)]
+fn short<S: Simd>(simd: S, rows: &[f32], x: &[f32]) -> f32x16<S> {
     let mut products = [0.0; LANES];
-    for (product, row) in products.iter_mut().zip(rows) {
+    for (product, row) in products.iter_mut().zip(rows.chunks_exact(x.len())) {
         *product = sum(simd, partial_sums(simd, row, x));
     }
     f32x16::load_array(simd, products)
@@ -86,22 +177,54 @@ fn fewer<S: Simd>(simd: S, rows: &[&[f32]], x: &[f32]) -> f32x16<S> {
 
 /// out += Σ e·row.
 #[inline(always)]
-fn add_sixteen<S: Simd>(simd: S, rows: &[&[f32]; LANES], errors: &[f32; LANES], out: &mut [f32]) {
-    for (block, out) in out.chunks_exact_mut(LANES).enumerate() {
-        let mut sum = f32x16::from_slice(simd, out);
-        for (row, &error) in rows.iter().zip(errors) {
-            let row = f32x16::from_slice(simd, &row[block * LANES..][..LANES]);
-            sum = f32x16::splat(simd, error).mul_add_precise(row, sum);
+fn add_long<S: Simd>(simd: S, rows: &[f32], errors: &[f32; LANES], out: &mut [f32]) {
+    let mut at = 0;
+    while at < out.len() {
+        match (out.len() - at) / LANES {
+            1 => add_rows::<S, 1>(simd, rows, errors, at, out),
+            2 => add_rows::<S, 2>(simd, rows, errors, at, out),
+            3 => add_rows::<S, 3>(simd, rows, errors, at, out),
+            _ => add_rows::<S, 4>(simd, rows, errors, at, out),
         }
-        sum.store_slice(out);
+        at += 4 * LANES;
+    }
+}
+
+/// Of C vectors from `at` on, each row's in turn.
+#[inline(always)]
+fn add_rows<S: Simd, const C: usize>(
+    simd: S,
+    rows: &[f32],
+    errors: &[f32; LANES],
+    at: usize,
+    out: &mut [f32],
+) {
+    let stride = out.len();
+    let out = &mut out[at..at + C * LANES];
+    let mut sums = [f32x16::splat(simd, 0.0); C];
+    for c in 0..C {
+        sums[c] = f32x16::from_slice(simd, &out[c * LANES..(c + 1) * LANES]);
+    }
+    let mut start = at;
+    for l in 0..LANES {
+        let row = &rows[start..start + C * LANES];
+        let error = f32x16::splat(simd, errors[l]);
+        for c in 0..C {
+            let entries = f32x16::from_slice(simd, &row[c * LANES..(c + 1) * LANES]);
+            sums[c] = error.mul_add_precise(entries, sums[c]);
+        }
+        start += stride;
+    }
+    for c in 0..C {
+        sums[c].store_slice(&mut out[c * LANES..(c + 1) * LANES]);
     }
 }
 
 /// out += Σ e·row.
 #[inline(always)]
-fn add_fewer(rows: &[&[f32]], errors: &[f32; LANES], out: &mut [f32]) {
-    for (row, &error) in rows.iter().zip(errors) {
-        for (out, &entry) in out.iter_mut().zip(*row) {
+fn add_short(rows: &[f32], errors: &[f32; LANES], out: &mut [f32]) {
+    for (row, &error) in rows.chunks_exact(out.len()).zip(errors) {
+        for (out, &entry) in out.iter_mut().zip(row) {
             *out = error.mul_add(entry, *out);
         }
     }
@@ -132,15 +255,25 @@ mod tests {
                 targets: &targets,
             };
             let x = &entries[38 * stride..39 * stride];
-            let mut expected = vec![0.5; stride];
-            let errors = twin::residual(samples, x, bias, &mut expected);
-            for isa in Isa::all() {
-                let mut out = vec![0.5; stride];
-                let found = residual(isa, samples, x, bias, &mut out);
-                prop_assert_eq!(found.sum.to_bits(), errors.sum.to_bits(), "{}", isa.name());
-                prop_assert_eq!(found.squares.to_bits(), errors.squares.to_bits());
-                for (found, expected) in out.iter().zip(&expected) {
-                    prop_assert_eq!(found.to_bits(), expected.to_bits());
+            let zeros = vec![0.0; count];
+            let mut gathered = Gathered::new(stride);
+            gathered.gather(Isa::detect(), Samples { rows: &[1; 50], targets: &[2.0; 50], weights: None, ..samples });
+            gathered.gather(Isa::detect(), samples);
+            for (targeted, samples) in [(true, samples), (false, Samples { targets: &zeros, ..samples })] {
+                let mut expected = vec![0.5; stride];
+                let errors = twin::residual(samples, x, bias, &mut expected);
+                for isa in Isa::all() {
+                    let mut out = vec![0.5; stride];
+                    let found = if targeted {
+                        gathered.residual(isa, x, bias, &mut out)
+                    } else {
+                        gathered.image(isa, x, bias, &mut out)
+                    };
+                    prop_assert_eq!(found.sum.to_bits(), errors.sum.to_bits(), "{}", isa.name());
+                    prop_assert_eq!(found.squares.to_bits(), errors.squares.to_bits());
+                    for (found, expected) in out.iter().zip(&expected) {
+                        prop_assert_eq!(found.to_bits(), expected.to_bits());
+                    }
                 }
             }
         }

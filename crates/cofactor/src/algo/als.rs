@@ -35,7 +35,7 @@
 //!
 //! ## Cost
 //! Cholesky: O(Nk² + (m + n)k³) an epoch; conjugate gradients: O(Nk) a step. Rows are solved in parallel; memory beside the model: 8 bytes a rating for
-//! the view by item, and for each thread about 4k² bytes and four for each rating of the longest row.
+//! the view by item, and for each thread about 4k² bytes, or with conjugate gradients 4k bytes for each rating of the longest row.
 //!
 //! ## Unknown users and items
 //! The mean of all learned vectors and biases of that side. A user who comes with a few ratings is folded in: p̃ maximises the

@@ -5,7 +5,7 @@
 //! ```
 //! z_l are the n rows of the fixed side that a row has ratings with, y_l what is left of the ratings without the mean and the fixed biases.
 
-use cofactor_kernels::{Isa, NormalEquations, Samples, dot, padded, residual};
+use cofactor_kernels::{Gathered, Isa, NormalEquations, Samples, dot, padded};
 use serde::{Deserialize, Serialize};
 
 use super::factors::{Factors, Matrix, Prior, mean_of_rows};
@@ -176,8 +176,8 @@ impl Problem<'_> {
     }
 }
 
-/// A solver with its scratch, for the rows that one thread solves. Memory: [`NormalEquations`], or for conjugate gradients 12k bytes and four
-/// for each rating of the longest row.
+/// A solver with its scratch, for the rows that one thread solves. Memory: [`NormalEquations`], or for conjugate gradients 4k bytes for each
+/// rating of the longest row.
 pub struct Ridge {
     method: Method,
 }
@@ -191,7 +191,7 @@ enum Method {
     },
     Cg {
         steps: usize,
-        zeros: Vec<f32>,
+        gathered: Gathered,
         vectors: Vectors,
     },
 }
@@ -213,7 +213,7 @@ impl Ridge {
             Solver::Cholesky => Method::Cholesky(Box::new(NormalEquations::new(k))),
             Solver::Cg => {
                 let vectors = Vectors { downhill: zeros(), direction: zeros(), image: zeros() };
-                Method::Cg { steps, zeros: Vec::new(), vectors }
+                Method::Cg { steps, gathered: Gathered::new(padded(k)), vectors }
             }
         };
         Self { method }
@@ -234,10 +234,9 @@ impl Ridge {
                 let explained = equations.descend_non_negative(isa, *rounds, x);
                 sums(problem.samples.targets).1 - f64::from(explained)
             }
-            Method::Cg { steps, zeros, vectors } => {
-                zeros.resize(zeros.len().max(problem.samples.rows.len()), 0.0);
-                let untargeted = Samples { targets: &zeros[..problem.samples.rows.len()], ..problem.samples };
-                vectors.descend(isa, problem, untargeted, *steps, x, bias)
+            Method::Cg { steps, gathered, vectors } => {
+                gathered.gather(isa, problem.samples);
+                vectors.descend(isa, problem, gathered, *steps, x, bias)
             }
         }
     }
@@ -277,7 +276,7 @@ impl Vectors {
         &mut self,
         isa: Isa,
         problem: Problem<'_>,
-        untargeted: Samples<'_>,
+        gathered: &Gathered,
         steps: usize,
         x: &mut [f32],
         bias: &mut f32,
@@ -287,7 +286,7 @@ impl Vectors {
         // Without a bias its slope is set to zero throughout, and it never moves.
         let moves = if problem.bias_reg.is_some() { 1.0 } else { 0.0 };
         set_scaled(downhill, -reg, x);
-        let errors = residual(isa, problem.samples, x, *bias, downhill);
+        let errors = gathered.residual(isa, x, *bias, downhill);
         let mut bias_downhill = moves * (errors.sum - bias_reg * *bias);
         let mut value = f64::from(errors.squares) + problem.penalty(isa, x, *bias);
         direction.copy_from_slice(downhill);
@@ -295,7 +294,7 @@ impl Vectors {
         let mut slope = dot(isa, downhill, downhill) + bias_downhill * bias_downhill;
         for _ in 0..steps {
             set_scaled(image, -reg, direction);
-            let errors = residual(isa, untargeted, direction, bias_direction, image);
+            let errors = gathered.image(isa, direction, bias_direction, image);
             let bias_image = moves * (errors.sum - bias_reg * bias_direction);
             let curvature = -(dot(isa, direction, image) + bias_direction * bias_image);
             if slope == 0.0 || curvature <= 0.0 {
