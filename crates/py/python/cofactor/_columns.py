@@ -81,7 +81,7 @@ def _of_sparse(data: Any, names: Names) -> Columns:
     entries = data.tocoo(copy=False)
     row, column = (entries.row, entries.col) if hasattr(entries, "row") else entries.coords
     rating = None if names.constant else as_column(entries.data)
-    return Columns("the matrix, entry in", as_column(row), as_column(column), rating)
+    return Columns("the matrix's entries", as_column(row), as_column(column), rating)
 
 
 def _of_matrix(data: npt.NDArray[Any], names: Names) -> Columns:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _native, _results
-from ._columns import as_column
+from ._columns import Names, as_column, columns_of
 from ._ratings import Ratings, as_ratings
 from ._results import Explanation, Factors, Id, Metrics, Neighbour, Neighbours, Prediction, Recommendation
 from ._show import Progress, html_table
@@ -172,13 +172,13 @@ class Model:
         return str(REGISTRY[self.name]["documentation"])
 
     @property
-    def _native(self) -> _native.Fitted:
+    def _core(self) -> _native.Fitted:
         if self._fitted is None:
             raise NotFittedError(f"this {type(self).__name__} has learned nothing yet", "call fit(ratings) first")
         return self._fitted
 
     def _about(self) -> dict[str, Any]:
-        about: dict[str, Any] = json.loads(self._native.about())
+        about: dict[str, Any] = json.loads(self._core.about())
         return about
 
     @property
@@ -210,27 +210,27 @@ class Model:
     @property
     def train_(self) -> Ratings:
         """The ratings that it was trained on."""
-        return Ratings(self._native.train())
+        return Ratings(self._core.train())
 
     @property
     def user_ids_(self) -> npt.NDArray[Any]:
         """The users' ids, m of them, in the order of the rows of P."""
-        return np.asarray(self._native.ids(True))
+        return np.asarray(self._core.ids(True))
 
     @property
     def item_ids_(self) -> npt.NDArray[Any]:
         """The items' ids, n of them, in the order of the rows of Q."""
-        return np.asarray(self._native.ids(False))
+        return np.asarray(self._core.ids(False))
 
     @property
     def titles_(self) -> list[str | None]:
         """The items' titles, n of them; `None` where an item has none."""
-        return self._native.titles()
+        return self._core.titles()
 
     @property
     def tensors_(self) -> dict[str, npt.NDArray[Any]]:
         """All that has been learned, as arrays by the names that they have in the model file."""
-        return self._native.tensors()
+        return self._core.tensors()
 
     @property
     def factors_(self) -> Factors:
@@ -260,8 +260,8 @@ class Model:
         single = np.ndim(users) == 0 and np.ndim(items) == 0 and np.ndim(times) == 0
         shape = np.broadcast_shapes(*(np.shape(part) for part in (users, items, times) if part is not None))
         who, what = (_flat(part, shape) for part in (users, items))
-        when = None if times is None else _flat(times, shape)
-        values = self._native.predict(who, what, when, unknown or "error", clip)
+        when = None if times is None else _seconds(_flat(times, shape))
+        values = self._core.predict(who, what, when, unknown or "error", clip)
         return float(values[0]) if single else values.reshape(shape)
 
     def _predict_rows(self, rows: Any, unknown: Unknown, clip: bool) -> npt.NDArray[np.float32]:
@@ -269,15 +269,14 @@ class Model:
             users, items, _, times = rows.to_arrays()
             who, what = rows.user_ids[users], rows.item_ids[items]
         else:
-            from ._columns import Names, columns_of
-
             pairs = columns_of(rows, Names(constant=True))
             who, what, times = pairs.user, pairs.item, pairs.time
-        return self._native.predict(as_column(who), as_column(what), times, unknown, clip)
+        when = None if times is None else _seconds(times)
+        return self._core.predict(as_column(who), as_column(what), when, unknown, clip)
 
     def predict_one(self, user: Id, item: Id, time: int | None = None, *, unknown: Unknown = "error") -> Prediction:
         """One predicted rating, with what it rests on."""
-        answer = json.loads(self._native.predict_one([user], [item], time, unknown))
+        answer = json.loads(self._core.predict_one([user], [item], time, unknown))
         return Prediction(user, item, **answer)
 
     def recommend(
@@ -303,13 +302,13 @@ class Model:
         """
         asked = _asked(n, exclude_seen, items, exclude, unknown, reasons)
         if users is None:
-            answers = json.loads(self._native.recommend_all(asked, int(self.threads)))
+            answers = json.loads(self._core.recommend_all(asked, int(self.threads)))
             lists = [_results.recommendation_of(answer, answer["user"]) for answer in answers]
             return _results.Recommendations(lists, n, self._has_text_ids())
         single = np.ndim(users) == 0
         column = as_column(np.asarray([users] if single else users))
         names: list[Id] = column if isinstance(column, list) else column.tolist()
-        answers = json.loads(self._native.recommend(column, asked, int(self.threads)))
+        answers = json.loads(self._core.recommend(column, asked, int(self.threads)))
         lists = [_results.recommendation_of(answer, user) for answer, user in zip(answers, names)]
         return lists[0] if single else _results.Recommendations(lists, n, self._has_text_ids())
 
@@ -329,45 +328,45 @@ class Model:
         fixed. Raises `UnsupportedError` for a model that takes nobody in.
         """
         asked = _asked(n, exclude_seen, items, exclude, "error", reasons)
-        return _results.recommendation_of(json.loads(self._native.recommend_for(_history(ratings), asked)), None)
+        return _results.recommendation_of(json.loads(self._core.recommend_for(_history(ratings), asked)), None)
 
     def similar_items(self, item: Id, n: int = 10) -> Neighbours:
         """The n items most similar to one, by id or title, among those with at least five training ratings."""
-        found = json.loads(self._native.similar_items(str(item), n))
+        found = json.loads(self._core.similar_items(str(item), n))
         return Neighbours([Neighbour(**neighbour) for neighbour in found], str(self.find_item(item)[1] or item))
 
     def similar_users(self, user: Id, n: int = 10) -> Neighbours:
         """The n users most similar to one, among those with at least five training ratings."""
-        found = json.loads(self._native.similar_users(str(user), n))
+        found = json.loads(self._core.similar_users(str(user), n))
         return Neighbours([Neighbour(**neighbour) for neighbour in found], f"user {user}")
 
     def explain(self, user: Id | Mapping[Id, float], item: Id) -> Explanation:
         """Why an item (by id or title) is predicted as it is, for a user or for somebody new with their ratings: what each rating adds."""
         new = isinstance(user, Mapping)
         who, brought = (None, _history(user)) if isinstance(user, Mapping) else (str(user), None)
-        parts = json.loads(self._native.explain(who, brought if new else None, str(item)))
+        parts = json.loads(self._core.explain(who, brought if new else None, str(item)))
         return Explanation(**parts | {"contributions": _results.contributions_of(parts["contributions"])})
 
     def history(self, user: Id) -> list[tuple[Id, str | None, float]]:
         """What a user has rated in the training part, the highest rating first: id, title, rating."""
-        rated = json.loads(self._native.history(str(user)))
+        rated = json.loads(self._core.history(str(user)))
         return [(item["id"], item.get("title"), float(value)) for item, value in rated]
 
     def find_item(self, text: Id) -> tuple[Id, str | None]:
         """The item that a text means, as id and title: by id, whole title, or a part of the title that fits only one."""
-        found = json.loads(self._native.find_item(str(text)))
+        found = json.loads(self._core.find_item(str(text)))
         return found["id"], found.get("title")
 
     def evaluate(self, test: Any, y: Any = None, *, clip: bool = True) -> Metrics:
         """The metrics over a test part, with standard errors and 95 % intervals. Unknown users and items are answered as average ones."""
         ratings = as_ratings(test, y)
-        return _results.metrics_of(json.loads(self._native.evaluate(ratings._native, clip, int(self.threads))))
+        return _results.metrics_of(json.loads(self._core.evaluate(ratings._native, clip, int(self.threads))))
 
     # Keeping.
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the model file, the same that the command `cofactor` writes and reads. An older file stays until the new one is whole."""
-        self._native.save(os.fspath(path))
+        self._core.save(os.fspath(path))
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -501,6 +500,13 @@ def _flat(part: Any, shape: tuple[int, ...]) -> Any:
     array = np.asarray(part)
     # Among integers one text makes texts of all, which are the same ids; `datetime64` and the like are seconds afterwards.
     return as_column(np.broadcast_to(array, shape).ravel())
+
+
+def _seconds(times: Any) -> npt.NDArray[np.int64]:
+    try:
+        return np.asarray(times).astype(np.int64)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"times: {error}", "give seconds since 1970, or datetime64") from None
 
 
 def _history(ratings: Mapping[Id, float]) -> list[tuple[str, float]]:

@@ -65,6 +65,7 @@ class Ratings:
         """
         names = Names(user, item, rating, time, constant_rating is not None)
         columns = columns_of(data, names)
+        name = name or columns.table.removeprefix("the ")
         options = _options(name=name, scale=scale, constant_rating=constant_rating, duplicates=duplicates)
         titled = None if titles is None else [(str(id), str(title)) for id, title in titles.items()]
         when = None if ignore_times else columns.time

@@ -35,7 +35,7 @@ class CofactorError(Exception):
     """What to do about it, where something can be done."""
 
     def __init__(self, problem: str = "", hint: str | None = None) -> None:
-        super().__init__(problem, hint)
+        super().__init__(problem)
         self.problem = problem
         self.hint = hint
 
