@@ -132,8 +132,6 @@ def test_somebody_new_is_folded_in(model: MF) -> None:
         model.recommend_for({})
     with pytest.raises(ParameterError, match="an item of the model, but item 'zzzz' is unknown"):
         model.recommend_for({"zzzz": 5})
-    with pytest.raises(UnsupportedError, match="takes nobody in"):
-        cofactor.SlopeOne().fit(model.train_).recommend_for({title: 5})
     with pytest.raises(AmbiguousError, match="fits .* items"):
         model.find_item("the")
 

@@ -43,7 +43,7 @@ def test_cross_validation_prints_each_fold_and_their_mean(ratings: Ratings, caps
     assert not model.__sklearn_is_fitted__()
     cofactor.cross_validate(model, ratings, 2, verbose=False)
     assert capsys.readouterr().out == ""
-    with pytest.raises(ParameterError, match="ndcg.*expected some of rmse"):
+    with pytest.raises(ParameterError, match="ndcg.*expected some of mae, "):
         cofactor.cross_validate(model, ratings, 2, measures=["ndcg"])
 
 

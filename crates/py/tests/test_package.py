@@ -39,12 +39,13 @@ def test_the_wheel_is_small() -> None:
 
 def test_the_import_is_fast_and_brings_nothing_but_numpy() -> None:
     code = (
-        "import sys, time; start = time.perf_counter(); import cofactor; seconds = time.perf_counter() - start\n"
+        "import sys, time; start = time.process_time(); import cofactor; seconds = time.process_time() - start\n"
         "heavy = {'pandas', 'polars', 'pyarrow', 'scipy', 'sklearn', 'IPython'} & set(sys.modules)\n"
         "print(seconds, *heavy)"
     )
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() for _ in range(3)]
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() for _ in range(5)]
     assert all(len(run) == 1 for run in runs), runs
+    # Processor time, most of it NumPy's, so that a busy machine does not fail; `measure.py` measures by the wall.
     assert min(float(run[0]) for run in runs) <= 0.3
 
 

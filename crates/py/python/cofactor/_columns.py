@@ -114,7 +114,7 @@ def _by_position(table: str, columns: list[Column], names: Names) -> Columns:
 
 
 def _of_pandas(series: Any) -> Column:
-    kind = series.dtype
+    kind: Any = series.dtype
     if hasattr(kind, "categories"):
         return _of_pandas(series.astype(kind.categories.dtype))
     if getattr(kind, "tz", None) is not None:

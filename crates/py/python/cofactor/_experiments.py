@@ -91,8 +91,10 @@ def compare(
     models: models, or their names; as a mapping, under the labels that the table shows. All fits have the first model's seed and threads.
     A model whose fit fails is listed as failed. The other arguments are those of `evaluate`.
     """
-    named = models.items() if isinstance(models, Mapping) else ((None, model) for model in models)
-    wanted = [_model(model)._wanted(label or (None if isinstance(model, str) else repr(model.clone()))) for label, model in named]
+    if isinstance(models, Mapping):
+        wanted = [_model(model)._wanted(label) for label, model in models.items()]
+    else:
+        wanted = [_model(model)._wanted(model if isinstance(model, str) else repr(model.clone())) for model in models]
     if not wanted:
         raise ParameterError("models = []: expected at least one")
     with Progress(progress) as shown:

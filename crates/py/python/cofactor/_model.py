@@ -5,10 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -371,19 +369,21 @@ class Model:
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         if self._fitted is not None:
-            with tempfile.TemporaryDirectory() as folder:
-                file = Path(folder, "model.cofactor")
-                self._fitted.save(os.fspath(file))
-                state["_fitted"] = file.read_bytes()
+            with _scratch() as folder:
+                file = os.path.join(folder, "model.cofactor")
+                self._fitted.save(file)
+                with open(file, "rb") as written:
+                    state["_fitted"] = written.read()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if state["_fitted"] is not None:
-            with tempfile.TemporaryDirectory() as folder:
-                file = Path(folder, "model.cofactor")
-                file.write_bytes(state["_fitted"])
-                self._fitted = _native.load_model(os.fspath(file))
+            with _scratch() as folder:
+                file = os.path.join(folder, "model.cofactor")
+                with open(file, "wb") as written:
+                    written.write(state["_fitted"])
+                self._fitted = _native.load_model(file)
 
     # What people see.
 
@@ -412,11 +412,18 @@ class Model:
         return html_table(["parameter", "value", "what it is for"], rows, f"{title}; {state}")
 
 
+def _scratch() -> Any:
+    # Imported when it is needed: most programs pickle no model.
+    from tempfile import TemporaryDirectory
+
+    return TemporaryDirectory()
+
+
 def load_model(path: str | os.PathLike[str]) -> Model:
     """A model from its file, whoever wrote it. Every byte is checked before any is used, and loading runs no code of the file."""
     fitted = _native.load_model(os.fspath(path))
     about = json.loads(fitted.about())
-    model = model_class(about["model"])(seed=about["seed"], **about["config"])
+    model: Model = model_class(about["model"])(seed=about["seed"], **about["config"])
     model._fitted = fitted
     return model
 
