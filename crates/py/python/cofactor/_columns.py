@@ -136,17 +136,18 @@ def as_column(values: Any) -> Column:
             values = values.to_numpy()
         else:
             return [_plain(value) for value in values]
-    kind = values.dtype.kind
+    dtype: np.dtype[Any] = values.dtype
+    kind = dtype.kind
     if kind == "M":
         seconds = values.astype("datetime64[s]")
         missing = np.isnat(seconds)
         whole = seconds.astype(np.int64)
         return np.where(missing, np.nan, whole.astype(np.float64)) if missing.any() else whole
     if kind in "iub":
-        kept = values.dtype in (np.int32, np.int64, np.uint64) and values.dtype.isnative
+        kept = dtype.isnative and dtype.str[1:] in ("i4", "i8", "u8")
         return values if kept else values.astype(np.int64)
     if kind == "f":
-        kept = values.dtype in (np.float32, np.float64) and values.dtype.isnative
+        kept = dtype.isnative and dtype.str[1:] in ("f4", "f8")
         return values if kept else values.astype(np.float64)
     return [_plain(value) for value in values.tolist()]
 

@@ -92,7 +92,8 @@ def compare(
     A model whose fit fails is listed as failed. The other arguments are those of `evaluate`.
     """
     if isinstance(models, Mapping):
-        wanted = [_model(model)._wanted(label) for label, model in models.items()]
+        labelled: Mapping[str, Model | str] = models
+        wanted = [_model(model)._wanted(label) for label, model in labelled.items()]
     else:
         wanted = [_model(model)._wanted(model if isinstance(model, str) else repr(model.clone())) for model in models]
     if not wanted:

@@ -125,7 +125,15 @@ def make(kind: str, problem: str, hint: str | None) -> CofactorError:
     return _KINDS.get(kind, CofactorError)(_as_arguments(problem), None if hint is None else _as_arguments(hint))
 
 
+_RANGES = (
+    "--search NAME=LOW..HIGH for a range, NAME=A,B,C for single values",
+    "search={NAME: (LOW, HIGH)} for a range, {NAME: [A, B, C]} for single values",
+)
+
+
 def _as_arguments(text: str) -> str:
+    text = text.replace(*_RANGES)
+
     def argument(match: re.Match[str]) -> str:
         flag, value = match.group(1), match.group(2)
         if flag == "no-times":
