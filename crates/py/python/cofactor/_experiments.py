@@ -76,7 +76,7 @@ def cross_validate(
 
 
 def compare(
-    models: Iterable[Model | str] | Mapping[str, Model | str],
+    models: Sequence[Model | str] | Mapping[str, Model | str],
     ratings: Any,
     split: str = "user:0.2",
     *,
@@ -92,8 +92,7 @@ def compare(
     A model whose fit fails is listed as failed. The other arguments are those of `evaluate`.
     """
     if isinstance(models, Mapping):
-        labelled: Mapping[str, Model | str] = models
-        wanted = [_model(model)._wanted(label) for label, model in labelled.items()]
+        wanted = [_model(model)._wanted(label) for label, model in models.items()]
     else:
         wanted = [_model(model)._wanted(model if isinstance(model, str) else repr(model.clone())) for model in models]
     if not wanted:
