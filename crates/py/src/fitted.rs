@@ -32,7 +32,6 @@ pub(crate) struct Fitted {
 
 /// Learns from ratings. `callback` hears of each epoch, and ends the fit by returning true; `progress` is told now and then.
 #[pyfunction]
-#[expect(clippy::too_many_arguments, reason = "as many as `Model.fit` has")]
 pub(crate) fn fit(
     py: Python<'_>,
     wanted: Wanted,
@@ -200,7 +199,6 @@ impl Fitted {
     }
 
     /// The predicted ratings of pairs.
-    #[expect(clippy::too_many_arguments, reason = "as many as `Model.predict` has")]
     fn predict<'py>(
         &self,
         py: Python<'py>,
@@ -212,7 +210,7 @@ impl Fitted {
     ) -> PyResult<Bound<'py, PyArray1<f32>>> {
         let users = Column::of(users)?.ids(py, "users")?;
         let items = Column::of(items)?.ids(py, "items")?;
-        let times: Option<Vec<i64>> = times.map(|times| times.extract()).transpose()?;
+        let times: Option<Vec<i64>> = times.map(PyAnyMethods::extract).transpose()?;
         // Gaps are made after the model has been asked about an average user, which costs less than an error each.
         let (gaps, policy) =
             if unknown == "nan" { (true, Unknown::Mean) } else { (false, policy(py, unknown)?) };

@@ -3,6 +3,8 @@
 //! What a person sees is the typed Python around it (`python/cofactor`); this module has no names that people use. Structured results cross as
 //! JSON, which the library writes for the command too; arrays cross as NumPy arrays.
 
+#![expect(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
+
 mod columns;
 mod errors;
 mod experiments;

@@ -110,9 +110,10 @@ fn attend(watchers: &Watchers, inbox: &Receiver<Message>, interrupt: &Interrupt)
         let served = match inbox.recv_timeout(TICK) {
             Err(RecvTimeoutError::Disconnected) => return outcome,
             _ if outcome.is_err() => continue,
-            Err(RecvTimeoutError::Timeout) => Python::attach(|py| py.check_signals()),
-            Ok(message) => Python::attach(|py| {
-                message.serve(py, watchers)?;
+            received => Python::attach(|py| {
+                if let Ok(message) = received {
+                    message.serve(py, watchers)?;
+                }
                 py.check_signals()
             }),
         };
