@@ -29,7 +29,11 @@ pub(crate) fn check(slow: bool) -> Result<(), String> {
         environment.install(&wheel)?;
         if python.minor == newest.minor && !slow {
             run(environment.module("mypy").current_dir(package))?;
-            run(environment.module("pyright").arg("--pythonpath").arg(&environment.python).current_dir(package))?;
+            run(environment
+                .module("pyright")
+                .arg("--pythonpath")
+                .arg(&environment.python)
+                .current_dir(package))?;
         }
         let marked = if slow { "slow" } else { "not slow" };
         let mut pytest = environment.module("pytest");
