@@ -2,29 +2,64 @@
 
 #![expect(clippy::print_stderr, reason = "it speaks to the person who called it")]
 
+mod python;
+
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-/// A name, what it checks, and the arguments of `cargo` that check it. The tests come last, so that their closing lines do too.
-const CHECKS: &[(&str, &str, &[&str])] = &[
-    ("fmt", "the formatting", &["fmt", "--all", "--check"]),
-    ("clippy", "the lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-    ("doc", "the documentation", &["doc", "--workspace", "--no-deps", "--document-private-items"]),
-    ("unit", "every test", &["test", "--workspace", "--no-fail-fast"]),
+/// A check: its name, what it checks, and how.
+struct Check {
+    name: &'static str,
+    purpose: &'static str,
+    how: How,
+    /// Whether `test` runs it.
+    usual: bool,
+}
+
+enum How {
+    /// By these arguments of `cargo`.
+    Cargo(&'static [&'static str]),
+    /// By the wheel's tests, or by their slow part.
+    Python { slow: bool },
+}
+
+use How::{Cargo, Python};
+
+const fn check(name: &'static str, purpose: &'static str, how: How) -> Check {
+    Check { name, purpose, how, usual: true }
+}
+
+/// The tests come last, so that their closing lines do too.
+const CHECKS: &[Check] = &[
+    check("fmt", "the formatting", Cargo(&["fmt", "--all", "--check"])),
+    check("clippy", "the lints", Cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+    check(
+        "doc",
+        "the documentation",
+        Cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]),
+    ),
+    check("python", "the wheel, on the oldest and the newest Python at hand", Python { slow: false }),
+    Check {
+        usual: false,
+        ..check(
+            "peers",
+            "the guides for those who come from other packages; not in `test`",
+            Python { slow: true },
+        )
+    },
+    check("unit", "every test", Cargo(&["test", "--workspace", "--no-fail-fast"])),
 ];
 
 fn main() -> ExitCode {
     let name = std::env::args().nth(1).unwrap_or_default();
-    let chosen: Vec<_> = CHECKS.iter().filter(|(check, ..)| name == "test" || name == *check).collect();
+    let is_chosen = |check: &&Check| name == check.name || (name == "test" && check.usual);
+    let chosen: Vec<&Check> = CHECKS.iter().filter(is_chosen).collect();
     if chosen.is_empty() {
         usage();
         return ExitCode::from(2);
     }
-    let failed: Vec<&str> = chosen
-        .into_iter()
-        .filter(|(name, _, arguments)| !passes(name, arguments))
-        .map(|(name, ..)| *name)
-        .collect();
+    let failed: Vec<&str> =
+        chosen.into_iter().filter(|check| !check.passes()).map(|check| check.name).collect();
     if failed.is_empty() {
         return ExitCode::SUCCESS;
     }
@@ -33,25 +68,35 @@ fn main() -> ExitCode {
 }
 
 fn usage() {
-    eprintln!("usage: cargo xtask <check>\n\n  test    all of these");
-    for (name, purpose, arguments) in CHECKS {
-        eprintln!("  {name:7} {purpose}: cargo {}", arguments.join(" "));
+    eprintln!("usage: cargo xtask <check>\n\n  test    all that are not said to be left out");
+    for Check { name, purpose, .. } in CHECKS {
+        eprintln!("  {name:7} {purpose}");
     }
 }
 
-fn passes(name: &str, arguments: &[&str]) -> bool {
-    eprintln!("xtask: {name}: cargo {}", arguments.join(" "));
-    let start = Instant::now();
-    let mut cargo = Command::new("cargo");
-    cargo.args(arguments).env("RUSTDOCFLAGS", "-D warnings");
-    let passed = match cargo.status() {
-        Ok(status) => status.success(),
-        Err(error) => {
-            eprintln!("xtask: cannot start cargo: {error}");
-            false
+impl Check {
+    fn passes(&self) -> bool {
+        let Self { name, purpose, .. } = self;
+        eprintln!("xtask: {name}: {purpose}");
+        let start = Instant::now();
+        let outcome = match self.how {
+            Cargo(arguments) => cargo(arguments),
+            Python { slow } => python::check(slow),
+        };
+        if let Err(problem) = &outcome {
+            eprintln!("xtask: {name}: {problem}");
         }
-    };
-    let verdict = if passed { "passed" } else { "FAILED" };
-    eprintln!("xtask: {name}: {verdict} in {:.1} s", start.elapsed().as_secs_f64());
-    passed
+        let verdict = if outcome.is_ok() { "passed" } else { "FAILED" };
+        eprintln!("xtask: {name}: {verdict} in {:.1} s", start.elapsed().as_secs_f64());
+        outcome.is_ok()
+    }
+}
+
+fn cargo(arguments: &[&str]) -> Result<(), String> {
+    let mut cargo = Command::new("cargo");
+    match cargo.args(arguments).env("RUSTDOCFLAGS", "-D warnings").status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(format!("cargo {} failed", arguments.join(" "))),
+        Err(error) => Err(format!("cannot start cargo: {error}")),
+    }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use cofactor::data::datasets::Event;
-use cofactor::fit::run::Epoch;
+use cofactor::fit::run::{self, Epoch};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::failure::Failure;
@@ -89,10 +89,9 @@ impl Fetching {
 
     pub(crate) fn tell(&mut self, event: Event<'_>) {
         match event {
-            Event::Trying { source } => {
+            Event::Trying { .. } => {
                 self.bar.finish_and_clear();
                 self.bar = self.progress.bytes(&format!("Fetching {}", self.name));
-                self.note(format_args!("fetching {} from {source}", self.name));
             }
             Event::Received { bytes, total } => {
                 if let Some(total) = total {
@@ -100,18 +99,10 @@ impl Fetching {
                 }
                 self.bar.set_position(bytes);
             }
-            Event::Damaged { reason } => {
-                self.note(format_args!("the cache is damaged ({reason}): fetching {} again", self.name));
-            }
-            Event::Waiting => {
-                self.note(format_args!("another process is fetching {}: waiting for it", self.name));
-            }
-            Event::Retrying { reason } => self.note(format_args!("{reason}: trying again")),
-            Event::Failed { source, reason } => self.note(format_args!("{source}: {reason}")),
-            Event::Licence(set) => {
-                self.note(format_args!("{}: {} See {}", set.title, set.licence, set.homepage));
-            }
             _ => {}
+        }
+        if let Some(remark) = event.remark(&self.name) {
+            self.note(remark);
         }
     }
 
@@ -155,7 +146,7 @@ pub(crate) struct Interrupt(Arc<Flags>);
 #[derive(Debug, Default)]
 struct Flags {
     deferred: AtomicBool,
-    requested: AtomicBool,
+    requested: run::Interrupt,
 }
 
 impl Interrupt {
@@ -164,7 +155,7 @@ impl Interrupt {
         let interrupt = Self::default();
         let flags = Arc::clone(&interrupt.0);
         let handler = move || {
-            let again = flags.requested.swap(true, Ordering::SeqCst);
+            let again = flags.requested.request();
             if again || !flags.deferred.load(Ordering::SeqCst) {
                 std::process::exit(i32::from(Failure::Interrupted.status()));
             }
@@ -176,7 +167,12 @@ impl Interrupt {
 
     /// Whether it has been pressed.
     pub(crate) fn requested(&self) -> bool {
-        self.0.requested.load(Ordering::SeqCst)
+        self.0.requested.requested()
+    }
+
+    /// The same for the library, which then drops what it is at.
+    pub(crate) fn request_to_stop(&self) -> &run::Interrupt {
+        &self.0.requested
     }
 
     /// Does work that a first Ctrl-C must not cut short, such as writing a file; fails after it if there was one.

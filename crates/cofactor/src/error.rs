@@ -117,6 +117,9 @@ pub enum Error {
         /// How to put the file in place by hand.
         by_hand: String,
     },
+    /// Somebody asked for the work to stop, and it has left nothing behind.
+    #[error("interrupted")]
+    Interrupted,
     /// The request cannot be answered by this model or these data.
     #[error("{problem}{}", way_out(.hint))]
     Unsupported {
@@ -163,6 +166,7 @@ impl Error {
             Self::Diverged { .. } => "diverged",
             Self::ModelFile { .. } => "model_file",
             Self::Fetch { .. } => "fetch",
+            Self::Interrupted => "interrupted",
             Self::Unsupported { .. } => "unsupported",
         }
     }

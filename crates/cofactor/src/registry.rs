@@ -7,7 +7,7 @@ use crate::data::ratings::Ratings;
 use crate::error::{Error, Result};
 use crate::fit::algorithm::{Algorithm, Knob, Preset, Task, configure};
 use crate::fit::model::{Model, Tensors};
-use crate::fit::run::Run;
+use crate::fit::run::{Interrupt, Run};
 
 /// Every algorithm.
 pub static ALGORITHMS: &[Entry] = &[
@@ -165,6 +165,35 @@ impl Entry {
             page.extend(self.presets.iter().map(preset));
         }
         page
+    }
+}
+
+/// The same algorithm, whose fits end with [`Error::Interrupted`] once somebody asks for it.
+pub fn interruptible(algorithm: Box<dyn Configured>, interrupt: &Interrupt) -> Box<dyn Configured> {
+    Box::new(Interruptible { algorithm, interrupt: interrupt.clone() })
+}
+
+struct Interruptible {
+    algorithm: Box<dyn Configured>,
+    interrupt: Interrupt,
+}
+
+impl Configured for Interruptible {
+    fn config(&self) -> Map<String, Value> {
+        self.algorithm.config()
+    }
+
+    fn with(&self, parameter: &str, value: Value) -> Result<Box<dyn Configured>> {
+        Ok(interruptible(self.algorithm.with(parameter, value)?, &self.interrupt))
+    }
+
+    fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Box<dyn Model>> {
+        run.listen_to(&self.interrupt);
+        self.algorithm.fit(train, run)
+    }
+
+    fn restore(&self, tensors: Tensors, train: &Ratings) -> Result<Box<dyn Model>> {
+        self.algorithm.restore(tensors, train)
     }
 }
 

@@ -9,8 +9,8 @@ use cofactor::data::ratings::{Rating, Ratings, Row};
 use cofactor::error::Error;
 use cofactor::fit::algorithm::Kind;
 use cofactor::fit::model::{Data, Model, Query, Tensors};
-use cofactor::fit::run::Run;
-use cofactor::registry::{ALGORITHMS, Configured, Entry, find};
+use cofactor::fit::run::{Interrupt, Run};
+use cofactor::registry::{ALGORITHMS, Configured, Entry, find, interruptible};
 use cofactor_kernels::Isa;
 use serde_json::{Map, Value};
 
@@ -97,6 +97,36 @@ fn names_and_documentation_are_complete() {
         for heading in headings {
             assert!(documentation.contains(heading), "{}: its head lacks '{heading}'", entry.name);
         }
+    }
+}
+
+#[test]
+fn an_interrupted_fit_leaves_nothing_and_one_that_is_not_has_the_same_bits() {
+    let train = common::planted(60, 40, 0.3, 1);
+    for (name, _, algorithm) in configurations() {
+        let plain = fit(&*algorithm, &train, 2, Isa::detect());
+        let interrupt = Interrupt::default();
+        let algorithm = interruptible(algorithm, &interrupt);
+        let same = fit(&*algorithm, &train, 2, Isa::detect());
+        assert_eq!(bits(&same.tensors()), bits(&plain.tensors()), "{name}");
+
+        let mut run = Run::new(42, 2).unwrap().with_observer(|epoch| {
+            assert_eq!(epoch.epoch, 1, "{name} begins another epoch");
+            interrupt.request();
+            ControlFlow::Continue(())
+        });
+        let first = algorithm.fit(&train, &mut run);
+        drop(run);
+        if !interrupt.requested() {
+            assert!(first.is_ok(), "{name} has no epochs");
+            interrupt.request();
+        } else if algorithm.config().get("epochs").is_some_and(|epochs| *epochs != 1)
+            && name != "baseline mean"
+        {
+            assert!(matches!(first, Err(Error::Interrupted)), "{name}");
+        }
+        let second = algorithm.fit(&train, &mut Run::new(42, 2).unwrap());
+        assert!(matches!(second, Err(Error::Interrupted)), "{name}");
     }
 }
 

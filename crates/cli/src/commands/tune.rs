@@ -7,7 +7,7 @@ use cofactor::eval::early::EarlyStopping;
 use cofactor::registry::Entry;
 use cofactor::report::StudyReport;
 use cofactor::store::write_atomically;
-use cofactor::tune::{self, Dimension, FORMAT, Header, Outcome, Range, Study, Trial, Wish};
+use cofactor::tune::{self, Dimension, Header, Outcome, Range, Study, Trial, Wish};
 use serde_json::{Map, Value};
 
 use super::Context;
@@ -82,7 +82,8 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let model = model(args, rule)?;
     let (space, fixed) = space(args, &model)?;
     let data = inputs::load(&args.data, &args.source, context)?;
-    let header = header(&data, spec, &model, (space, fixed), rule, context.seed);
+    let config = model.configured.config();
+    let header = Header::new(model.entry, &config, (space, fixed), &data.ratings, spec, rule, context.seed);
     context.out.step("Search", in_words(model.entry, &header), None)?;
     let mut study = match &args.study {
         Some(file) => Study::open(file, header)?,
@@ -120,31 +121,6 @@ fn model(args: &Args, rule: EarlyStopping) -> Result<Model, Failure> {
 fn space(args: &Args, model: &Model) -> Result<(Vec<Dimension>, Map<String, Value>), Failure> {
     let fixed: Vec<&str> = args.choice.set.iter().map(|(name, _)| name.as_str()).collect();
     Ok(tune::space(model.entry, &model.configured.config(), &fixed, &args.search)?)
-}
-
-fn header(
-    data: &Data,
-    spec: Spec,
-    model: &Model,
-    (space, fixed): (Vec<Dimension>, Map<String, Value>),
-    early_stopping: EarlyStopping,
-    seed: u64,
-) -> Header {
-    let config = model.configured.config();
-    let start = space.iter().filter_map(|dimension| config.get_key_value(&dimension.name));
-    Header {
-        cofactor_study: FORMAT,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        data: data.ratings.catalog().name.clone(),
-        fingerprint: data.ratings.fingerprint(),
-        split: spec.to_string(),
-        model: model.entry.name.to_owned(),
-        seed,
-        early_stopping,
-        start: start.map(|(name, value)| (name.clone(), value.clone())).collect(),
-        space,
-        fixed,
-    }
 }
 
 /// `mf over factors 8..128, reg 0.01..0.3; biases=true`
@@ -205,9 +181,9 @@ fn search(args: &Args, study: &mut Study, parts: &[Fold], context: &mut Context)
         bar.inc(1);
     };
     let threads = context.threads();
-    let done = context
-        .interrupt
-        .defer(|| Ok(tune::tune(study, parts, (trials, threads), &|| interrupt.requested(), &mut observer)?));
+    let done = context.interrupt.defer(|| {
+        Ok(tune::tune(study, parts, (trials, threads), interrupt.request_to_stop(), &mut observer)?)
+    });
     bar.finish_and_clear();
     match (done, &args.study) {
         (Err(Failure::Interrupted), Some(file)) => Err(Failure::Paused {

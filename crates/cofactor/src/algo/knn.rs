@@ -220,10 +220,10 @@ impl Algorithm for Knn {
         }
         let residual = |user, item, value| value - biases.level(Some(user), Some(item));
         let corated = CoRatings::of(train, self.side, residual);
-        let lists = corated.compare(run.pool(), self.keep, Moments::add, |moments| {
+        let lists = corated.compare(run, self.keep, Moments::add, |moments| {
             let similarity = self.similarity(moments)?;
             Some((similarity, similarity))
-        });
+        })?;
         Ok(Neighbourhood { knobs: self.clone(), biases, lists, train: train.clone() })
     }
 

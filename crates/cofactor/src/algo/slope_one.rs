@@ -97,11 +97,11 @@ impl Algorithm for SlopeOne {
             biases.sweep(train, reg_user, reg_item);
         }
         let corated = CoRatings::of(train, Side::Item, |_, _, value| value);
-        let pairs = corated.compare(run.pool(), self.keep, Differences::add, |differences| {
+        let pairs = corated.compare(run, self.keep, Differences::add, |differences| {
             let Differences([count, sum]) = *differences;
             let supported = count >= self.min_support as f32 && count > 0.0;
             supported.then(|| (count, [sum / count, count]))
-        });
+        })?;
         Ok(Deviations { biases, pairs, train: train.clone() })
     }
 

@@ -121,6 +121,15 @@ impl IdMap {
         }
     }
 
+    /// The dense index of a raw id, which is the same id as the text that it prints as. `None`: unknown.
+    pub fn find(&self, id: RawId<'_>) -> Option<usize> {
+        match (self, id) {
+            (Self::Integers(ids), RawId::Integer(id)) => ids.binary_search(&id).ok(),
+            (Self::Texts { .. }, RawId::Integer(id)) => self.index_of(&id.to_string()),
+            (_, RawId::Text(written)) => self.index_of(written),
+        }
+    }
+
     /// All raw ids in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = RawId<'_>> {
         (0..self.len()).map(|index| self.raw(index))

@@ -27,7 +27,7 @@ use super::evaluate::{Evaluation, FoldResult, Options, Outcome, Progress, Second
 use super::interval::{holm, student_975, student_p};
 use super::metric::{Errors, Estimates, Summary};
 use crate::data::split::Plan;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fit::model::Model;
 use crate::registry::Configured;
 
@@ -124,7 +124,7 @@ const METHOD: &str = "The difference is the RMSE minus that of the best, over th
 /// Memory: one fold and one model at a time, and 24 bytes a user for each model.
 ///
 /// # Errors
-/// None of the models could be fitted: the first one's error. The split holds nothing out.
+/// None of the models could be fitted: the first one's error. [`Error::Interrupted`]. The split holds nothing out.
 pub fn compare(
     contestants: &[Contestant],
     plan: &Plan<'_>,
@@ -142,6 +142,7 @@ pub fn compare(
                 break;
             }
             Ok(outcome) => done.push(compared(contestant, outcome)),
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) => {
                 failed.push(Failed { label: contestant.label.clone(), reason: error.to_string() });
                 first_error.get_or_insert(error);

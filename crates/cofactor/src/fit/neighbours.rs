@@ -4,11 +4,11 @@
 //! rated both, two users by the items that both rated.
 
 use bytemuck::Pod;
-use rayon::ThreadPool;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::model::Tensors;
+use super::run::Run;
 use crate::data::ids::{Item, User};
 use crate::data::ratings::Ratings;
 use crate::error::{Error, Result};
@@ -86,14 +86,21 @@ impl CoRatings {
     /// the higher the better, and what is kept; it must say `None` to sums that are still at their default. Equal ranks go by index.
     ///
     /// Cost: O(Σ n_w²) over the witnesses' rows. Memory: one S for each member and thread.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
     pub fn compare<S: Copy + Default + Send, V: Copy + Send>(
         &self,
-        pool: &ThreadPool,
+        run: &Run<'_>,
         keep: usize,
         add: impl Fn(&mut S, f32, f32) + Sync,
         judge: impl Fn(&S) -> Option<(f32, V)> + Sync,
-    ) -> Lists<V> {
+    ) -> Result<Lists<V>> {
+        let interrupt = run.interrupt();
         let list = |sums: &mut Vec<S>, member: usize| {
+            if interrupt.requested() {
+                return Vec::new();
+            }
             self.accumulate(member, sums, &add);
             let mut found = self.drain(member, sums, &judge);
             best(&mut found, keep);
@@ -101,8 +108,9 @@ impl CoRatings {
         };
         let members = 0..self.members.len();
         let scratch = || vec![S::default(); self.members.len()];
-        let lists: Vec<_> = pool.install(|| members.into_par_iter().map_init(scratch, list).collect());
-        Lists::of(&lists)
+        let lists: Vec<_> = run.pool().install(|| members.into_par_iter().map_init(scratch, list).collect());
+        run.check()?;
+        Ok(Lists::of(&lists))
     }
 
     fn accumulate<S>(&self, member: usize, sums: &mut [S], add: &impl Fn(&mut S, f32, f32)) {

@@ -83,7 +83,7 @@ impl<'a> Sweep<'a> {
     ) -> f64 {
         let isa = run.isa();
         let scratch = || (ridge(), Vec::new());
-        solve_rows(run.pool(), matrix, biases, scratch, |(ridge, targets), row, vector, bias| {
+        solve_rows(run, matrix, biases, scratch, |(ridge, targets), row, vector, bias| {
             let weight = match side.counts[row] {
                 0 => return 0.0,
                 count => side.weight(count, self.penalty.power),

@@ -1,6 +1,8 @@
 //! One run of a fit: its seed, its threads, who watches it.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use cofactor_kernels::Isa;
@@ -21,8 +23,28 @@ pub struct Run<'a> {
     pool: ThreadPool,
     valid: Option<&'a Ratings>,
     observer: Observer<'a>,
+    interrupt: Interrupt,
     epochs: Vec<Epoch>,
     last: Instant,
+}
+
+/// A request to stop at once, for everybody who holds a clone of it.
+///
+/// An observer can end a fit between two epochs, and the fit returns what it has. This ends it in the middle of one: sweeps look at it for every
+/// row or tile and leave the rest out, and the fit returns [`Error::Interrupted`]. Whoever does not ask gets the same bits as ever.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Asks; returns whether somebody had asked before.
+    pub fn request(&self) -> bool {
+        self.0.swap(true, Ordering::SeqCst)
+    }
+
+    /// Whether somebody has asked.
+    pub fn requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 type Observer<'a> = Box<dyn FnMut(&Epoch) -> ControlFlow<()> + 'a>;
@@ -50,6 +72,7 @@ impl<'a> Run<'a> {
             pool: thread_pool(threads)?,
             valid: None,
             observer: Box::new(|_| ControlFlow::Continue(())),
+            interrupt: Interrupt::default(),
             epochs: Vec::new(),
             last: Instant::now(),
         })
@@ -67,6 +90,21 @@ impl<'a> Run<'a> {
     pub fn with_observer(mut self, observer: impl FnMut(&Epoch) -> ControlFlow<()> + 'a) -> Self {
         self.observer = Box::new(observer);
         self
+    }
+
+    /// Listens to this request to stop.
+    pub fn listen_to(&mut self, interrupt: &Interrupt) {
+        self.interrupt = interrupt.clone();
+    }
+
+    /// The request to stop, which a sweep looks at before it begins with another row.
+    pub fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    /// [`Error::Interrupted`] if the work is to stop: what a fit asks before it uses what a sweep has left.
+    pub fn check(&self) -> Result<()> {
+        if self.interrupt.requested() { Err(Error::Interrupted) } else { Ok(()) }
     }
 
     /// Uses these kernels instead of the CPU's best: for tests that compare them.
@@ -115,13 +153,14 @@ impl<'a> Run<'a> {
     /// Ends an epoch: checks its loss, measures the validation part by `predict`, tells the observer.
     ///
     /// # Errors
-    /// [`Error::Diverged`] when the loss is not finite; `hint` says which parameter to change.
+    /// [`Error::Diverged`] when the loss is not finite; `hint` says which parameter to change. [`Error::Interrupted`].
     pub fn end_epoch(
         &mut self,
         train_rmse: f64,
         hint: &str,
         predict: impl Fn(Query) -> f32 + Sync,
     ) -> Result<ControlFlow<()>> {
+        self.check()?;
         let number = self.epochs.len() + 1;
         let valid_rmse = self.valid.map(|valid| rmse(&self.pool, valid, predict));
         for (loss, part) in [(Some(train_rmse), "training"), (valid_rmse, "validation")] {

@@ -309,7 +309,7 @@ impl Biases<'_> {
 }
 
 impl Pace {
-    /// One pass over the rows of `own` in the order of the pass `number`, with the sets of `mates` fixed; returns Σ e².
+    /// One pass over the rows of `own` in the order of the pass `number` (or, once the run is interrupted, over some of them), with the sets of `mates` fixed; returns Σ e².
     ///
     /// A row's set is summed once, moved with the row's own vector at each rating, and handed over to its members once. `error` is given each rating and its biases, moves
     /// the biases (by [`Self::descend`]), and returns e. `devs` are what the slopes count in each rating, where a side has them; those of `mates` stay.
@@ -330,6 +330,9 @@ impl Pace {
         let isa = run.isa();
         let mut squares = 0.0;
         for row in order {
+            if run.interrupt().requested() {
+                break;
+            }
             let still = Still { mate_keep: &mate_keep, devs: devs.map_or(&[], |devs| devs.row(row)), isa };
             let (members, _) = view.row(row);
             let before = own.build_set(isa, row, members, mates);

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 use super::factors::Matrix;
 use super::rng::{self, Purpose};
-use super::run::Run;
+use super::run::{Interrupt, Run};
 use crate::data::ids::User;
 use crate::data::ratings::Ratings;
 
@@ -94,7 +94,7 @@ impl Grid {
     ) -> f64 {
         let mut order: Vec<usize> = (0..self.blocks).collect();
         order.shuffle(&mut run.stream(Purpose::StratumOrder, epoch as u64));
-        let stride = parameters.users.stride();
+        let (stride, interrupt) = (parameters.users.stride(), run.interrupt());
         let scaled =
             |bounds: &[usize]| -> Vec<usize> { bounds.iter().map(|&bound| bound * stride).collect() };
         let mut rows = Rows {
@@ -114,8 +114,9 @@ impl Grid {
                     let c = (a + stratum) % self.blocks;
                     (self.block(a * self.blocks + c), block)
                 });
-                let visit =
-                    |entries: &[Entry], block: Block<'_>| self.tiling.visit(entries, block, stride, &pass);
+                let visit = |entries: &[Entry], block: Block<'_>| {
+                    self.tiling.visit(entries, block, stride, interrupt, &pass)
+                };
                 loss += run_all(jobs.collect(), &visit, parallel);
             }
             loss
@@ -213,12 +214,13 @@ impl Tiling {
         entries.partition_point(|&entry| self.tile_of(entry) <= tile)
     }
 
-    /// Gives `pass` the block's tiles in turn; returns the sum of their losses.
+    /// Gives `pass` the block's tiles in turn, until the run is interrupted; returns the sum of their losses.
     fn visit(
         self,
         mut entries: &[Entry],
         mut block: Block<'_>,
         stride: usize,
+        interrupt: &Interrupt,
         pass: &impl Fn(&[Entry], Block<'_>) -> f64,
     ) -> f64 {
         let staying: &[f32] = if self.passing == Side::Users { block.items } else { block.users };
@@ -226,7 +228,7 @@ impl Tiling {
             read_ahead(staying);
         }
         let mut loss = 0.0;
-        while let Some(first) = entries.first() {
+        while let Some(first) = entries.first().filter(|_| !interrupt.requested()) {
             let tile = self.tile_of(*first);
             let (now, rest) = entries.split_at(self.end_of(tile, entries));
             let passing: &[f32] = if self.passing == Side::Users { block.users } else { block.items };
@@ -255,11 +257,11 @@ pub fn rows(pool: &ThreadPool, matrix: &mut Matrix, fill: impl Fn(usize, &mut [f
     pool.install(|| all.for_each(|(row, entries)| fill(row, entries)));
 }
 
-/// Gives `solve` each row of a matrix of at least one column with its bias, in parallel, and scratch that it need not clear; returns the sum of
+/// Until the run is interrupted, gives `solve` each row of a matrix of at least one column with its bias, in parallel, and scratch that it need not clear; returns the sum of
 /// the rows' losses, added in the order of the rows. Neighbours go to one thread a few at a time, since the rows of those who
 /// rated much take long.
 pub fn solve_rows<S: Send>(
-    pool: &ThreadPool,
+    run: &Run<'_>,
     matrix: &mut Matrix,
     biases: &mut [f32],
     scratch: impl Fn() -> S + Send + Sync,
@@ -267,9 +269,11 @@ pub fn solve_rows<S: Send>(
 ) -> f64 {
     let stride = matrix.stride();
     let all = matrix.as_mut_slice().par_chunks_mut(stride).zip(biases).enumerate().with_min_len(16);
-    let losses: Vec<f64> = pool.install(|| {
-        all.map_init(scratch, |scratch, (row, (entries, bias))| solve(scratch, row, entries, bias)).collect()
-    });
+    let interrupt = run.interrupt();
+    let solve = |scratch: &mut S, (row, (entries, bias)): (usize, (&mut [f32], &mut f32))| {
+        if interrupt.requested() { 0.0 } else { solve(scratch, row, entries, bias) }
+    };
+    let losses: Vec<f64> = run.pool().install(|| all.map_init(scratch, solve).collect());
     losses.into_iter().sum()
 }
 

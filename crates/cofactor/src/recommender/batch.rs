@@ -23,6 +23,28 @@ pub struct UserPicks<'a> {
 const BLOCK_PICKS: usize = 1 << 16;
 
 impl Recommender {
+    /// The same lists as [`Self::recommend`] makes, for some users in the order given; `None` for one who is unknown, where that is an error.
+    ///
+    /// Memory: the lists, and n scores a thread.
+    ///
+    /// # Errors
+    /// Those of [`Self::recommend`], but for unknown users.
+    pub fn recommend_some(
+        &self,
+        users: &[RawId<'_>],
+        request: &Request,
+        threads: usize,
+    ) -> Result<Vec<Option<Recommendation<'_>>>> {
+        let listing = Listing::of(self, request)?;
+        let list = |scores: &mut Vec<f32>, &raw: &RawId<'_>| {
+            let known = self.known_user(raw);
+            let subject = Subject::of(known, listing.unknown())?;
+            Some(listing.list(&subject, self.row(known), scores))
+        };
+        let pool = thread_pool(threads)?;
+        Ok(pool.install(|| users.par_iter().map_init(|| listing.scratch(), list).collect()))
+    }
+
     /// The same lists as [`Self::recommend`] makes, for all users in the order of their ids, each handed to `take`.
     ///
     /// Users without a training rating are treated by `request.unknown`, or left out where that is an error. Memory: n scores a

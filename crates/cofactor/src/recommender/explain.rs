@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::history::History;
 use super::{NamedItem, Recommender, Who};
-use crate::data::ids::Item;
+use crate::data::ids::{Item, RawId};
 use crate::data::ratings::{Rated, Row};
 use crate::error::Result;
 use crate::fit::model::{Newcomer, Parts, Query, Share};
@@ -54,7 +54,7 @@ impl Recommender {
         let item = self.item(item)?;
         match who {
             Who::User(raw) => {
-                let user = self.known_user(raw).ok_or_else(|| self.unknown_user(raw))?;
+                let user = self.known_user(RawId::Text(raw)).ok_or_else(|| self.unknown_user(raw))?;
                 let query = Query { user: Some(user), item: Some(item), time: None };
                 let score = self.file.model.predict(query);
                 self.explained(self.file.seen.row(user), item, Some(score))

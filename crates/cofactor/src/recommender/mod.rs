@@ -7,6 +7,7 @@ mod batch;
 mod example;
 mod explain;
 mod history;
+mod judge;
 mod listing;
 mod similar;
 #[cfg(test)]
@@ -21,7 +22,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use crate::data::ids::{IdMap, Item, RawId, User};
-use crate::data::ratings::{Catalog, Row};
+use crate::data::ratings::{Catalog, Row, Time};
 use crate::error::{Error, Result};
 use crate::fit::algorithm::Task;
 use crate::fit::model::{Newcomer, Query};
@@ -200,19 +201,32 @@ impl Recommender {
 
     /// The predicted rating of an item by a user, both by raw id.
     pub fn predict(&self, user: &str, item: &str, unknown: Unknown) -> Result<Prediction> {
+        self.predict_at(RawId::Text(user), RawId::Text(item), None, unknown)
+    }
+
+    /// The same for a moment, which models without time ignore; without one they answer for the end of the training span.
+    pub fn predict_at(
+        &self,
+        user: RawId<'_>,
+        item: RawId<'_>,
+        time: Option<Time>,
+        unknown: Unknown,
+    ) -> Result<Prediction> {
         let (found_user, found_item) = (self.known_user(user), self.known_item(item));
         let basis = match (found_user.is_some() && found_item.is_some(), unknown) {
             (true, _) => Basis::Model,
             (false, Unknown::Mean) => Basis::Mean,
             (false, Unknown::Popular) => Basis::Popular,
-            (false, Unknown::Error) if found_user.is_none() => return Err(self.unknown_user(user)),
-            (false, Unknown::Error) => return Err(self.unknown_item(item)),
+            (false, Unknown::Error) if found_user.is_none() => {
+                return Err(self.unknown_user(&user.to_string()));
+            }
+            (false, Unknown::Error) => return Err(self.unknown_item(&item.to_string())),
         };
         let value = match (basis, found_item) {
             (Basis::Popular, Some(item)) => self.popularity()[item.index()],
             (Basis::Popular, None) if self.task == Task::Ranking => 0.0,
             (Basis::Popular, None) => self.file.seen.mean() as f32,
-            _ => self.file.model.predict(Query { user: found_user, item: found_item, time: None }),
+            _ => self.file.model.predict(Query { user: found_user, item: found_item, time }),
         };
         Ok(Prediction {
             value,
@@ -234,7 +248,7 @@ impl Recommender {
         let mut scores = listing.scratch();
         match who {
             Who::User(raw) => {
-                let user = self.known_user(raw);
+                let user = self.known_user(RawId::Text(raw));
                 let subject = Subject::of(user, request.unknown).ok_or_else(|| self.unknown_user(raw))?;
                 Ok(listing.list(&subject, self.row(user), &mut scores))
             }
@@ -248,7 +262,7 @@ impl Recommender {
 
     /// What a user has rated in the training part, the highest rating first.
     pub fn history(&self, user: &str) -> Result<Vec<(NamedItem<'_>, f32)>> {
-        let found = self.known_user(user).ok_or_else(|| self.unknown_user(user))?;
+        let found = self.known_user(RawId::Text(user)).ok_or_else(|| self.unknown_user(user))?;
         let mut rated: Vec<_> = self.file.seen.row(found).iter().map(|r| (r.item, r.value)).collect();
         rated.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         Ok(rated.into_iter().map(|(item, value)| (self.named(item), value)).collect())
@@ -289,13 +303,13 @@ impl Recommender {
         NamedItem { id: catalog.item_id(item), title: catalog.item_attributes.title(item.index()) }
     }
 
-    fn known_user(&self, raw: &str) -> Option<User> {
-        let index = self.catalog().users.index_of(raw)?;
+    fn known_user(&self, raw: RawId<'_>) -> Option<User> {
+        let index = self.catalog().users.find(raw)?;
         (self.counts.users[index] > 0).then_some(User(index as u32))
     }
 
-    fn known_item(&self, raw: &str) -> Option<Item> {
-        let index = self.catalog().items.index_of(raw)?;
+    fn known_item(&self, raw: RawId<'_>) -> Option<Item> {
+        let index = self.catalog().items.find(raw)?;
         (self.counts.items[index] > 0).then_some(Item(index as u32))
     }
 

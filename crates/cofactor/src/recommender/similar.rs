@@ -49,7 +49,7 @@ impl Recommender {
     /// The `n` users most similar to one (by raw id): the cosine of their vectors p, or the model's own similarity, among the users
     /// with at least [`MIN_RATINGS`] training ratings. Cost: O(mk).
     pub fn similar_users(&self, user: &str, n: usize) -> Result<Vec<Neighbour<'_>>> {
-        let user = self.known_user(user).ok_or_else(|| self.unknown_user(user))?;
+        let user = self.known_user(RawId::Text(user)).ok_or_else(|| self.unknown_user(user))?;
         let similarities = match self.file.model.similar_users(user) {
             Some(known) => known,
             None => {

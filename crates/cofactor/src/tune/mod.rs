@@ -29,15 +29,15 @@ use crate::error::{Error, Result};
 use crate::eval::early::{self, EPOCHS, Found};
 use crate::eval::evaluate;
 use crate::eval::metric::METRICS;
-use crate::fit::run::{Epoch, Run};
-use crate::registry::{self, Configured, Entry};
+use crate::fit::run::{Epoch, Interrupt, Run};
+use crate::registry::{self, Configured, Entry, interruptible};
 
 /// Trials that are proposed together.
 pub const GENERATION: usize = 8;
 
 /// Runs a study up to `trials` trials, those that it already has among them. Each part's `train` is learned from and its `test` measured on.
 ///
-/// `stop` is asked after each epoch; once it says yes, the trials at hand are dropped and the study ends. `observer` hears of each trial that has
+/// Once `interrupt` asks for it, the trials at hand are dropped and the study ends. `observer` hears of each trial that has
 /// been added.
 ///
 /// Memory: the parts, and one model for each thread.
@@ -48,7 +48,7 @@ pub fn tune(
     study: &mut Study,
     parts: &[Fold],
     (trials, threads): (usize, usize),
-    stop: &(dyn Fn() -> bool + Sync),
+    interrupt: &Interrupt,
     observer: &mut dyn FnMut(&Study, &Trial),
 ) -> Result<()> {
     let entry = registry::find(&study.header.model)?;
@@ -62,7 +62,7 @@ pub fn tune(
         let proposals = proposals(study, first);
         let bar = Bar::of(study, first);
         let header = study.header.clone();
-        let attempt = Attempt { entry, header: &header, parts, bar: &bar, stop };
+        let attempt = Attempt { entry, header: &header, parts, bar: &bar, interrupt };
         let jobs: Vec<(usize, Map<String, Value>)> =
             missing.into_iter().map(|number| (number, proposals[number - first].clone())).collect();
         side_by_side(&attempt, &jobs, threads, &mut |trial| {
@@ -70,7 +70,7 @@ pub fn tune(
             observer(study, &trial);
             Ok(())
         })?;
-        if stop() {
+        if interrupt.requested() {
             break;
         }
     }
@@ -159,7 +159,7 @@ struct Attempt<'a> {
     header: &'a Header,
     parts: &'a [Fold],
     bar: &'a Bar,
-    stop: &'a (dyn Fn() -> bool + Sync),
+    interrupt: &'a Interrupt,
 }
 
 /// How a trial ended before its end.
@@ -169,10 +169,19 @@ enum Cut {
     Failed(Error),
 }
 
+impl From<Error> for Cut {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Interrupted => Self::Stopped,
+            error => Self::Failed(error),
+        }
+    }
+}
+
 impl Attempt<'_> {
     /// `None` when it was told to stop.
     fn run(&self, number: usize, parameters: &Map<String, Value>) -> Option<Trial> {
-        if (self.stop)() {
+        if self.interrupt.requested() {
             return None;
         }
         let clock = Instant::now();
@@ -189,7 +198,7 @@ impl Attempt<'_> {
     fn measured(&self, parameters: &Map<String, Value>) -> Result<Outcome, Cut> {
         let mut all = self.header.fixed.clone();
         all.extend(parameters.clone());
-        let algorithm = self.entry.configure(&all).map_err(Cut::Failed)?;
+        let algorithm = interruptible(self.entry.configure(&all).map_err(Cut::Failed)?, self.interrupt);
         let (mut squares, mut ratings, mut epochs, mut curves) = (0.0, 0, Vec::new(), Vec::new());
         for (number, part) in self.parts.iter().enumerate() {
             let rmse = if all.contains_key(EPOCHS) {
@@ -199,7 +208,7 @@ impl Attempt<'_> {
                 curves.push(found.curve.iter().filter_map(|epoch| epoch.valid_rmse).collect());
                 found.valid_rmse
             } else {
-                self.fitted(&*algorithm, part).map_err(Cut::Failed)?
+                self.fitted(&*algorithm, part)?
             };
             squares += rmse * rmse * part.test.len() as f64;
             ratings += part.test.len();
@@ -221,9 +230,7 @@ impl Attempt<'_> {
         let mut best = f64::INFINITY;
         let mut observer = |epoch: &Epoch| {
             best = best.min(epoch.valid_rmse.unwrap_or(f64::INFINITY));
-            if (self.stop)() {
-                cut = Some(Cut::Stopped);
-            } else if self.bar.is_hopeless(number, epoch.epoch, best) {
+            if self.bar.is_hopeless(number, epoch.epoch, best) {
                 cut = Some(Cut::Hopeless { rmse: best, after: before + epoch.epoch });
             }
             if cut.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -232,12 +239,12 @@ impl Attempt<'_> {
         let found = early::best_epochs_on(algorithm, part, early_stopping, (seed, 1), &mut observer);
         match cut {
             Some(cut) => Err(cut),
-            None => found.map_err(Cut::Failed),
+            None => Ok(found?),
         }
     }
 
     /// The RMSE of a model without epochs.
-    fn fitted(&self, algorithm: &dyn Configured, part: &Fold) -> Result<f64> {
+    fn fitted(&self, algorithm: &dyn Configured, part: &Fold) -> Result<f64, Cut> {
         let mut run = Run::new(self.header.seed, 1)?;
         let model = algorithm.fit(&part.train, &mut run)?;
         let (errors, _) = evaluate::errors(&*model, &part.test, false, run.pool())?;
@@ -292,6 +299,7 @@ impl Bar {
 mod tests {
     use super::*;
     use crate::data::ratings::Ratings;
+    use crate::data::split::Spec;
     use crate::data::synth::{Synth, generate};
     use crate::eval::early::EarlyStopping;
     use serde_json::json;
@@ -311,20 +319,8 @@ mod tests {
         let names: Vec<&str> = fixed.keys().map(String::as_str).collect();
         let config = entry.configure(&fixed).unwrap().config();
         let (space, rest) = space(entry, &config, &names, wishes).unwrap();
-        let start = space.iter().map(|d| (d.name.clone(), config[&d.name].clone())).collect();
-        Header {
-            cofactor_study: FORMAT,
-            version: "0".to_owned(),
-            data: "synth".to_owned(),
-            fingerprint: String::new(),
-            split: "none".to_owned(),
-            model: model.to_owned(),
-            seed: 7,
-            early_stopping: EarlyStopping { share: 0.2, patience: 3 },
-            space,
-            fixed: rest,
-            start,
-        }
+        let early_stopping = EarlyStopping { share: 0.2, patience: 3 };
+        Header::new(entry, &config, (space, rest), &ratings(), Spec::None, early_stopping, 7)
     }
 
     fn small() -> Header {
@@ -332,7 +328,7 @@ mod tests {
     }
 
     fn run(study: &mut Study, trials: usize, threads: usize) {
-        tune(study, &parts(), (trials, threads), &|| false, &mut |_, _| {}).unwrap();
+        tune(study, &parts(), (trials, threads), &Interrupt::default(), &mut |_, _| {}).unwrap();
     }
 
     /// The trials without the time they took.
@@ -362,12 +358,13 @@ mod tests {
 
         let open = || Study::open(Path::new(&path), small()).unwrap();
         let mut study = open();
-        let count = AtomicUsize::new(0);
-        let stop = || count.load(Ordering::Relaxed) >= 11;
-        let mut observer = |_: &Study, _: &Trial| {
-            count.fetch_add(1, Ordering::Relaxed);
+        let interrupt = Interrupt::default();
+        let mut observer = |study: &Study, _: &Trial| {
+            if study.trials.len() == 11 {
+                interrupt.request();
+            }
         };
-        tune(&mut study, &parts(), (27, 2), &stop, &mut observer).unwrap();
+        tune(&mut study, &parts(), (27, 2), &interrupt, &mut observer).unwrap();
         assert!((11..16).contains(&study.trials.len()), "{}", study.trials.len());
         drop(study);
         let mut study = open();

@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::space::Dimension;
-use crate::data::split::Plan;
+use crate::data::ratings::Ratings;
+use crate::data::split::{Plan, Spec};
 use crate::error::{Error, Result};
 use crate::eval::early::{EPOCHS, EarlyStopping};
+use crate::registry::Entry;
 
 /// What makes a study what it is: with the same header, the same trials come out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -202,6 +204,33 @@ impl Study {
 }
 
 impl Header {
+    /// The head of a new study: of `entry`, over the space and with the fixed parameters that [`super::space`] has made of `config`, on the
+    /// training parts of a split of these ratings. Cost: linear, for the fingerprint.
+    pub fn new(
+        entry: &Entry,
+        config: &Map<String, Value>,
+        (space, fixed): (Vec<Dimension>, Map<String, Value>),
+        ratings: &Ratings,
+        split: Spec,
+        early_stopping: EarlyStopping,
+        seed: u64,
+    ) -> Self {
+        let start = space.iter().filter_map(|dimension| config.get_key_value(&dimension.name));
+        Self {
+            cofactor_study: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            data: ratings.catalog().name.clone(),
+            fingerprint: ratings.fingerprint(),
+            split: split.to_string(),
+            model: entry.name.to_owned(),
+            seed,
+            early_stopping,
+            start: start.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            space,
+            fixed,
+        }
+    }
+
     /// What the search saw of the test parts of a plan when it chose the winner, as a sentence; `None` where it saw nothing of them.
     pub fn leakage(&self, plan: &Plan<'_>, seed: u64) -> Option<String> {
         if plan.ratings().fingerprint() != self.fingerprint {

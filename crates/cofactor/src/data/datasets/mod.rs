@@ -111,6 +111,21 @@ pub enum Event<'a> {
     Licence(&'static DataSet),
 }
 
+impl Event<'_> {
+    /// What a person should read of it, if anything; `name` is the data set's.
+    pub fn remark(&self, name: &str) -> Option<String> {
+        Some(match self {
+            Self::Trying { source } => format!("fetching {name} from {source}"),
+            Self::Damaged { reason } => format!("the cache is damaged ({reason}): fetching {name} again"),
+            Self::Waiting => format!("another process is fetching {name}: waiting for it"),
+            Self::Retrying { reason } => format!("{reason}: trying again"),
+            Self::Failed { source, reason } => format!("{source}: {reason}"),
+            Self::Licence(set) => format!("{}: {} See {}", set.title, set.licence, set.homepage),
+            Self::Received { .. } | Self::Verified { .. } | Self::Counted { .. } => return None,
+        })
+    }
+}
+
 /// Who is told of [`Event`]s.
 pub type Observer<'a> = dyn FnMut(Event<'_>) + 'a;
 

@@ -1,7 +1,4 @@
-//! Reads Parquet files, some thousand rows of the needed columns at a time.
-//!
-//! Integers, floats, booleans and texts serve in any role where they make sense: an id that is a whole float is the integer (pandas turns
-//! integers with gaps into floats), a rating may be a text that spells a number. Nulls are refused.
+//! Reads Parquet files, some thousand rows of the needed columns at a time. What a value means, [`Cell`] says.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,12 +11,12 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
+use super::cell::Cell;
 use super::columns::{Column, Columns};
 use super::fields;
 use super::options::{Format, ReadOptions};
 use super::problem::{Problem, ProblemKind, file_error};
 use super::{Layout, Row, Sink};
-use crate::data::ids::RawId;
 use crate::data::ratings::Time;
 use crate::error::Result;
 
@@ -114,6 +111,8 @@ struct Group {
     rating: Option<Cells>,
     time: Option<Cells>,
     rows: u64,
+    /// Scratch for ids that are no plain integers.
+    texts: [String; 2],
 }
 
 impl Group {
@@ -134,6 +133,7 @@ impl Group {
             rating: columns.rating.as_ref().map(open).transpose()?,
             time: columns.time.as_ref().map(open).transpose()?,
             rows: u64::try_from(group.metadata().num_rows()).unwrap_or(0),
+            texts: Default::default(),
         })
     }
 
@@ -180,10 +180,11 @@ impl Group {
         let (user, item) = (self.user.next(), self.item.next());
         let rating = self.rating.as_mut().map(Cells::next);
         let time = self.time.as_mut().map(Cells::next);
-        let user = self.user.id(user, "user")?;
-        let item = self.item.id(item, "item")?;
+        let [user_text, item_text] = &mut self.texts;
+        let user = self.user.cell(user).id("user", user_text)?;
+        let item = self.item.cell(item).id("item", item_text)?;
         let value = match (&self.rating, rating) {
-            (Some(cells), Some(position)) => cells.rating(position, options)?,
+            (Some(cells), Some(position)) => cells.cell(position).rating(options.scale)?,
             _ => options.constant.unwrap_or(1.0),
         };
         let time = match (&self.time, time) {
@@ -204,8 +205,6 @@ struct Cells {
     unit: Unit,
     next_row: usize,
     next_value: usize,
-    /// An id that is no plain integer, as text.
-    text: String,
 }
 
 enum Values {
@@ -269,7 +268,6 @@ impl Cells {
             unit: Unit::of(descriptor),
             next_row: 0,
             next_value: 0,
-            text: String::new(),
         }
     }
 
@@ -319,57 +317,23 @@ impl Cells {
         (position < self.values.len()).then_some(position)
     }
 
-    fn id(&mut self, position: Option<usize>, side: &str) -> Result<RawId<'_>, Problem> {
-        let empty = |what: &str| {
-            let hint = "leave rows without an id out of the file";
-            Problem::new(ProblemKind::EmptyId, format!("the {side} id is {what}"), b"", hint)
-        };
-        let position = position.ok_or_else(|| empty("null"))?;
-        self.text.clear();
+    /// The value at a position.
+    fn cell(&self, position: Option<usize>) -> Cell<'_> {
+        let Some(position) = position else { return Cell::Null };
         match &self.values {
-            Values::Texts(texts) => return fields::id(texts[position].data(), side),
-            Values::Integers(integers) => match integers[position] {
-                // As many digits as in a text.
-                id if (0..1_000_000_000_000_000_000).contains(&id) => return Ok(RawId::Integer(id)),
-                id if self.unit == Unit::Unsigned => self.text.push_str(&(id as u64).to_string()),
-                id => self.text.push_str(&id.to_string()),
-            },
-            Values::Floats(floats) => {
-                let float = floats[position];
-                if !float.is_finite() {
-                    return Err(empty("no finite number"));
-                }
-                // Not "-0".
-                self.text.push_str(&(float + 0.0).to_string());
+            Values::Texts(texts) => Cell::Text(texts[position].data()),
+            Values::Floats(floats) => Cell::Float(floats[position]),
+            Values::Integers(integers) if self.unit == Unit::Unsigned => {
+                Cell::Unsigned(integers[position] as u64)
             }
+            Values::Integers(integers) => Cell::Integer(integers[position]),
         }
-        fields::id(self.text.as_bytes(), side)
-    }
-
-    fn rating(&self, position: Option<usize>, options: &ReadOptions) -> Result<f32, Problem> {
-        let position = position.ok_or_else(|| {
-            let hint = "leave rows without a rating out of the file; for clicks or purchases, which have none, give each row the same with --constant-rating 1";
-            Problem::new(ProblemKind::EmptyRating, "the rating is null", b"", hint)
-        })?;
-        let value = match &self.values {
-            Values::Texts(texts) => {
-                return fields::rating(texts[position].data().trim_ascii(), options.scale);
-            }
-            Values::Integers(integers) => integers[position] as f32,
-            Values::Floats(floats) => floats[position] as f32,
-        };
-        fields::check_rating(value, || value.to_string().into_bytes(), options.scale)
     }
 
     fn time(&self, position: Option<usize>) -> Result<Time, Problem> {
-        let Some(position) = position else {
-            let hint = "complete the rows, or leave the times out with --no-times";
-            return Err(Problem::new(ProblemKind::BadTime, "the time is null", b"", hint));
-        };
-        match &self.values {
-            Values::Texts(texts) => fields::time(texts[position].data().trim_ascii()),
-            Values::Floats(floats) => fields::time(floats[position].to_string().as_bytes()),
-            Values::Integers(integers) => Ok(self.seconds(integers[position])),
+        match self.cell(position) {
+            Cell::Integer(number) => Ok(self.seconds(number)),
+            cell => cell.time(),
         }
     }
 

@@ -12,13 +12,23 @@ use crate::error::{Error, Result};
 /// The error about the first of the pairs, with both of its places.
 #[cold]
 pub(super) fn error(path: &Path, options: &ReadOptions, pairs: &DuplicatePairs) -> Result<Error> {
+    let (problem, _) = located(pairs, |locator| scan(path, options, locator))?;
+    Ok(problem.into_error(path))
+}
+
+/// What is wrong with the first of the pairs, and its second place, found by a scan.
+pub(super) fn located<'a>(
+    pairs: &'a DuplicatePairs,
+    scan: impl FnOnce(&mut Locator<'a>) -> Result<()>,
+) -> Result<(Problem, u64)> {
     let mut locator = Locator::of(&pairs.first[..1]);
-    scan(path, options, &mut locator)?;
+    scan(&mut locator)?;
     let mut problem = locator.problem(0);
     if pairs.surplus > 1 {
-        problem.what = format!("{} ({} rows of the file repeat a pair)", problem.what, pairs.surplus);
+        problem.what = format!("{} ({} rows repeat a pair)", problem.what, pairs.surplus);
     }
-    Ok(problem.into_error(path))
+    let line = problem.line.unwrap_or(0);
+    Ok((problem, line))
 }
 
 /// Notes where some pairs stand.
@@ -37,7 +47,7 @@ struct Found {
 impl<'a> Locator<'a> {
     pub(super) fn of(pairs: &'a [(String, String)]) -> Self {
         let pairs: Vec<_> = pairs.iter().map(|(user, item)| (as_read(user), as_read(item))).collect();
-        Self { places: vec![Vec::new(); pairs.len()], pairs, unit: "line" }
+        Self { places: vec![Vec::new(); pairs.len()], pairs, unit: "row" }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,6 +1,6 @@
 //! From a file to [`Ratings`]: CSV, TSV, `::` and their like, plain, in gzip or in a zip archive, and Parquet.
 //!
-//! Format, delimiter, header and columns are found in the file; [`ReadOptions`] overrules what was found. Columns are found by the usual names in a
+//! [`read_table`] takes the columns of a table in memory instead. Format, delimiter, header and columns are found in the file; [`ReadOptions`] overrules what was found. Columns are found by the usual names in a
 //! header; without one they are user, item, rating and, if it looks like one, time. The file is streamed: reading keeps the builder's 16 bytes a
 //! rating, and 1 MiB of text (or some thousand rows of Parquet) beside it.
 //!
@@ -10,6 +10,7 @@
 //! line breaks are skipped; blanks around a field are dropped, but for those in quotes. An id is an integer where it prints as it was written, and a text
 //! otherwise; if any id of a column is a text, all are. There are no comments.
 
+mod cell;
 #[cfg(feature = "parquet")]
 mod columnar;
 mod columns;
@@ -23,16 +24,19 @@ mod problem;
 mod record;
 mod source;
 mod survey;
+mod table;
 mod text;
 
 use std::path::Path;
 
 use serde::Serialize;
 
+pub use cell::Cell;
 pub use columns::{Column, Columns};
 pub use options::{ColumnRef, Format, ReadOptions};
 pub use problem::ProblemKind;
 pub use survey::{Bar, Finding, Quantiles, ScaleFound, Spot, Survey, survey};
+pub use table::{Cells, Table, find_columns, read_table};
 
 use self::problem::Problem;
 use self::source::Content;
@@ -164,9 +168,15 @@ struct Loader {
     builder: RatingsBuilder,
 }
 
+impl Loader {
+    fn with_times(times: bool) -> Self {
+        Self { builder: RatingsBuilder::new(times) }
+    }
+}
+
 impl Sink for Loader {
     fn begin(&mut self, layout: &Layout) {
-        self.builder = RatingsBuilder::new(layout.columns.time.is_some());
+        *self = Self::with_times(layout.columns.time.is_some());
     }
 
     fn row(&mut self, line: u64, row: Row<'_>) -> Result<(), Problem> {

@@ -69,6 +69,11 @@ impl Problem {
         self
     }
 
+    /// Without its line, for a place that says where it is by itself.
+    pub(super) fn unplaced(self) -> Self {
+        Self { line: None, ..self }
+    }
+
     pub(super) fn into_error(self, file: &Path) -> Error {
         let place = Place { file: file.to_owned(), line: self.line };
         Error::Input { place, problem: self.what, found: self.found, hint: self.hint }

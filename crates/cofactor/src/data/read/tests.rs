@@ -181,3 +181,4 @@ mod messages;
 #[cfg(feature = "parquet")]
 mod parquet_files;
 mod properties;
+mod tables;

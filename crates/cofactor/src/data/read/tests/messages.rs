@@ -119,7 +119,7 @@ fn a_bad_row_is_refused() {
         (
             "repeated pairs",
             message("b,x,4\nb,x,5\nb,y,1\nb,x,3\na,x,1\n"),
-            "ratings.csv:2: user 'b' rates item 'x' twice: 4 in line 1, and 5 in line 2 (2 rows of the file repeat a pair)\n  help: keep one rating of each pair with --duplicates last, mean or sum",
+            "ratings.csv:2: user 'b' rates item 'x' twice: 4 in line 1, and 5 in line 2 (2 rows repeat a pair)\n  help: keep one rating of each pair with --duplicates last, mean or sum",
         ),
         (
             "not UTF-8",

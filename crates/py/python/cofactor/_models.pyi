@@ -1,0 +1,159 @@
+# Written by stubs.py from the registry; a test compares them.
+from typing import Literal
+
+from ._model import Model
+
+__all__ = [
+    "Baseline",
+    "KNN",
+    "MF",
+    "SlopeOne",
+    "Svdpp",
+    "Timesvdpp",
+    "ALS",
+    "NMF",
+]
+
+class Baseline(Model):
+    def __init__(
+        self,
+        *,
+        biases: bool | None = None,
+        reg_user: float | None = None,
+        reg_item: float | None = None,
+        epochs: int | None = None,
+        preset: Literal['mean'] | None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class KNN(Model):
+    def __init__(
+        self,
+        *,
+        side: Literal['item', 'user'] | None = None,
+        neighbours: int | None = None,
+        shrinkage: float | None = None,
+        min_support: int | None = None,
+        keep: int | None = None,
+        damping: float | None = None,
+        exponent: int | None = None,
+        reg_user: float | None = None,
+        reg_item: float | None = None,
+        preset: Literal['ml-100k', 'ml-1m', 'surprise'] | None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class MF(Model):
+    def __init__(
+        self,
+        *,
+        biases: bool | None = None,
+        link: Literal['identity', 'logistic'] | None = None,
+        factors: int | None = None,
+        schedule: Literal['decay', 'bold', 'adagrad'] | None = None,
+        rate: float | None = None,
+        bias_rate: float | None = None,
+        decay: float | None = None,
+        reg: float | None = None,
+        bias_reg: float | None = None,
+        reg_power: float | None = None,
+        epochs: int | None = None,
+        spread: float | None = None,
+        preset: Literal['lesson', 'ml-100k', 'ml-1m', 'ml-10m'] | None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class SlopeOne(Model):
+    def __init__(
+        self,
+        *,
+        keep: int | None = None,
+        min_support: int | None = None,
+        preset: None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class Svdpp(Model):
+    def __init__(
+        self,
+        *,
+        user_set: float | None = None,
+        item_set: float | None = None,
+        factors: int | None = None,
+        rate: float | None = None,
+        bias_rate: float | None = None,
+        decay: float | None = None,
+        reg: float | None = None,
+        bias_reg: float | None = None,
+        set_reg: float | None = None,
+        reg_power: float | None = None,
+        epochs: int | None = None,
+        spread: float | None = None,
+        preset: Literal['ml-100k', 'ml-1m', 'koren'] | None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class Timesvdpp(Model):
+    def __init__(
+        self,
+        *,
+        user_set: float | None = None,
+        item_set: float | None = None,
+        factors: int | None = None,
+        rate: float | None = None,
+        bias_rate: float | None = None,
+        decay: float | None = None,
+        reg: float | None = None,
+        bias_reg: float | None = None,
+        set_reg: float | None = None,
+        reg_power: float | None = None,
+        power: float | None = None,
+        user_drift_reg: float | None = None,
+        bins: int | None = None,
+        item_drift_reg: float | None = None,
+        factor_drift: bool | None = None,
+        factor_drift_reg: float | None = None,
+        epochs: int | None = None,
+        spread: float | None = None,
+        preset: Literal['ml-100k', 'ml-1m'] | None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class ALS(Model):
+    def __init__(
+        self,
+        *,
+        biases: bool | None = None,
+        factors: int | None = None,
+        reg: float | None = None,
+        bias_reg: float | None = None,
+        reg_power: float | None = None,
+        solver: Literal['cholesky', 'cg'] | None = None,
+        cg_steps: int | None = None,
+        epochs: int | None = None,
+        spread: float | None = None,
+        preset: Literal['ml-100k', 'ml-1m', 'ml-10m'] | None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class NMF(Model):
+    def __init__(
+        self,
+        *,
+        factors: int | None = None,
+        reg: float | None = None,
+        reg_power: float | None = None,
+        rounds: int | None = None,
+        epochs: int | None = None,
+        spread: float | None = None,
+        preset: Literal['ml-100k', 'ml-1m'] | None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
