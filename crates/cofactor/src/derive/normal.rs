@@ -42,11 +42,11 @@ pub(super) fn equation(gradient: &Expr, unknowns: &[Symbol]) -> Result<(Vec<Step
         line = tidy(&unfolded(&line, &letter));
         steps.push(Step { rule: Rule::Definition(letter), expr: line.clone() });
     }
-    let expanded: Vec<Expr> = expand(&line).iter().map(simplify).filter(|term| !term.is_zero()).collect();
-    let common = expanded.first().map_or(1.0, |term| coefficient(term).0.abs());
+    let expanded = expand(&line);
+    let common = expanded.first().map_or(1.0, |term| coefficient(&simplify(term)).0.abs());
     let mut sides = Sides { unknowns, coefficients: vec![Vec::new(); unknowns.len()], rest: Vec::new() };
     for term in &expanded {
-        sides.take(&simplify(&(Expr::Number(1.0 / common) * term.clone())))?;
+        sides.take(&tidy(&(Expr::Number(1.0 / common) * term.clone())))?;
     }
     Ok((steps, sides.equation()))
 }
@@ -99,7 +99,7 @@ impl Sides<'_> {
     /// Takes a term: a number of factors, or such a sum over a set.
     fn take(&mut self, term: &Expr) -> Result<()> {
         let Some(at) = self.unknowns.iter().position(|unknown| term.depends_on(unknown)) else {
-            self.rest.push(-term.clone());
+            self.rest.push(tidy(&-term.clone()));
             return Ok(());
         };
         let coefficient = without(term, &self.unknowns[at]).filter(|rest| {
@@ -116,11 +116,11 @@ impl Sides<'_> {
     }
 
     fn equation(self) -> Equation {
-        let total = |terms: Vec<Expr>| gather(&terms.iter().map(simplify).collect::<Vec<_>>());
-        let coefficients = self.coefficients.into_iter().map(total).zip(self.unknowns.iter().copied());
+        let totals = self.coefficients.iter().map(|terms| gather(terms));
+        let coefficients = totals.zip(self.unknowns.iter().copied());
         Equation {
             coefficients: coefficients.filter(|(coefficient, _)| !coefficient.is_zero()).collect(),
-            rest: total(self.rest),
+            rest: gather(&self.rest),
         }
     }
 }
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(
             equations,
             [
-                "(Σ_{i∈N(u)} q_i q_iᵀ + λI)·p_u + b_u·Σ_{i∈N(u)} q_i = Σ_{i∈N(u)} (r_ui − μ − b_i)q_i",
+                "(Σ_{i∈N(u)} q_i q_iᵀ + λI)p_u + b_u·Σ_{i∈N(u)} q_i = Σ_{i∈N(u)} (r_ui − μ − b_i)q_i",
                 "(Σ_{i∈N(u)} q_i)ᵀp_u + (n_u + λ_b)b_u = Σ_{i∈N(u)} (r_ui − μ − b_i)",
             ]
         );

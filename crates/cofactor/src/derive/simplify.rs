@@ -144,11 +144,13 @@ fn bracket(sum: &Expr) -> Expr {
     let mut groups: Vec<(Expr, Vec<Expr>)> = Vec::new();
     for term in terms(sum) {
         let mut factors = factors(&term);
-        // A derivative yet to be worked out may still come apart.
-        let is_vector = factors.len() > 1
-            && factors.last().is_some_and(|last| {
-                last.shape() == Shape::Vector && !matches!(last, Expr::Derivative(..))
-            });
+        // A derivative yet to be worked out may still come apart, and a matrix cannot be added to a number.
+        let is_vector = factors.split_last().is_some_and(|(last, rest)| {
+            last.shape() == Shape::Vector
+                && !matches!(last, Expr::Derivative(..))
+                && !rest.is_empty()
+                && rest.iter().all(|factor| factor.shape() == Shape::Scalar)
+        });
         let (key, number) = match factors.pop() {
             Some(vector) if is_vector => (vector, product_of(factors)),
             _ => (term.clone(), Expr::Number(1.0)),

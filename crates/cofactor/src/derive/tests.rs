@@ -1,8 +1,8 @@
-//! Every derivation against finite differences and against the training it belongs to, and random objectives of the family.
+//! The derivations' formulas, and random objectives of the family against finite differences. `tests/gradients.rs` holds the training against them.
 
 use proptest::prelude::*;
 
-use super::check::{KERNEL_TOLERANCE, check, draw};
+use super::check::{check, draw};
 use super::evaluate::{Numbers, evaluate};
 use super::notation::unicode;
 use super::*;
@@ -43,34 +43,6 @@ fn variants() -> Vec<(String, Derivation)> {
 }
 
 #[test]
-fn every_training_follows_its_derivation() {
-    for (name, derivation) in variants() {
-        for part in &derivation.parts {
-            let checked = check(part, 7, 14).unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert!(checked.passed(), "{name}, {}: {checked:?}", part.objective.title);
-            assert_eq!(checked.training.is_some(), registry::find(&derivation.name).is_ok(), "{name}");
-        }
-    }
-}
-
-/// What would happen if somebody changed a kernel, or an objective, and not the other.
-#[test]
-fn a_training_that_does_not_follow_its_derivation_is_noticed() {
-    for name in ["baseline", "mf", "svdpp", "als", "nmf"] {
-        for mut part in with(name, &[]).parts {
-            for (letter, value) in &mut part.objective.constants {
-                // The training keeps the penalty that it was configured with.
-                *value *= if letter.starts_with('λ') { 1.5 } else { 1.0 };
-            }
-            let checked = check(&part, 7, 14).unwrap();
-            let training = checked.training.clone().unwrap();
-            assert!(checked.differences.passed() && !checked.passed(), "{name}: {checked:?}");
-            assert!(training.largest > 10.0 * KERNEL_TOLERANCE, "{name}: {training:?}");
-        }
-    }
-}
-
-#[test]
 fn a_wrong_gradient_is_noticed() {
     let mut part = with("mf", &[]).parts.remove(0);
     let step = part.gradients[0].steps.last_mut().unwrap();
@@ -90,11 +62,11 @@ fn the_gradients_are_those_of_the_papers() {
         let (_, equation) = derivation.parts[0].gradients[at].equation.clone().unwrap();
         format!("{} = {}", unicode(&equation.left()), unicode(&equation.rest))
     };
-    assert_eq!(equation("ials", 0), "(Σ_i c_ui·q_i q_iᵀ + λI)·p_u = Σ_i c_ui·t_ui·q_i");
+    assert_eq!(equation("ials", 0), "(Σ_i c_ui q_i q_iᵀ + λI)p_u = Σ_i c_ui·t_ui·q_i");
     assert_eq!(equation("baseline", 0), "(n_i + λ_i)b_i = Σ_{u∈U(i)} (r_ui − μ − b_u)");
     assert_eq!(
         equation("als", 0),
-        "(Σ_{i∈N(u)} q_i q_iᵀ + w_u·λI)·p_u + b_u·Σ_{i∈N(u)} q_i = Σ_{i∈N(u)} (r_ui − μ − b_i)q_i"
+        "(Σ_{i∈N(u)} q_i q_iᵀ + w_u·λI)p_u + b_u·Σ_{i∈N(u)} q_i = Σ_{i∈N(u)} (r_ui − μ − b_i)q_i"
     );
 }
 
@@ -184,6 +156,12 @@ proptest! {
             training: None,
         };
         let part = derive(objective).unwrap();
+        // A difference of large numbers has no digits left for a small slope.
+        let sample: Sample = draw(&part, 2, &mut stream(seed, Purpose::Check, 1));
+        let largest = sample.members(Set::Ratings, &Vec::new()).iter().map(|at| {
+            evaluate(&part.target(), &sample, at, &Numbers(&sample)).unwrap().entries[0].abs()
+        }).fold(0.0, f64::max);
+        prop_assume!(largest < 1e3);
         let checked = check(&part, seed, 3).unwrap();
         prop_assert!(checked.differences.largest < 1e-4, "{}: {:?}", unicode(&part.target()), checked);
     }
