@@ -26,7 +26,7 @@ pub(super) fn sample() -> Report {
                 {"value": 4.0, "count": 34_174}, {"value": 5.0, "count": 21_201}]},
         "split": {"spec": "user:0.2", "train": 80_000, "test": 20_000, "leakage": "It leaks & leaks.",
             "unseen": {"users": 0, "items": 26, "ratings": 31}},
-        "model": {"name": "mf", "title": "matrix factorization", "config": {"k": 5, "note": NASTY},
+        "model": {"name": "mf", "title": "matrix factorization", "config": {"factors": 5},
             "documentation": "# MF\nLetters.\n\n## Model\n```text\nr̂_ui = p_uᵀq_i     (1)\n```\n\n## Cost\nO(N).\n"},
         "seed": 1, "threads": 2,
         "metrics": {"rmse": estimate, "mae": estimate, "mse": estimate},
@@ -92,7 +92,7 @@ fn the_page_needs_nothing_from_outside() {
 #[test]
 fn every_part_has_its_place() {
     let html = sample().html();
-    for part in ["learning", "accuracy", "items", "picks", "equations", "run"] {
+    for part in ["learning", "accuracy", "items", "picks", "equations", "derivation", "run"] {
         assert!(html.contains(&format!("<section id=\"{part}\">")), "{part}");
         assert!(html.contains(&format!("<a href=\"#{part}\">")), "{part}");
     }
