@@ -21,14 +21,8 @@ struct Objective {
     weights: [f64; 2],
 }
 
-const BIASED: Objective = Objective {
-    link: Link::Identity,
-    rating: 4.0,
-    mean: 3.5,
-    reg: 0.03,
-    bias_reg: 0.02,
-    weights: [1.0; 2],
-};
+const BIASED: Objective =
+    Objective { link: Link::Identity, rating: 4.0, mean: 3.5, reg: 0.03, bias_reg: 0.02, weights: [1.0; 2] };
 
 /// p, q, b_u, b_i in one vector of 2k + 2 entries.
 impl Objective {
@@ -266,4 +260,3 @@ fn a_training_that_does_not_follow_its_derivation_is_noticed() {
         }
     }
 }
-

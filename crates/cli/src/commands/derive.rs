@@ -99,11 +99,12 @@ fn print(derivation: &Derivation, checks: &[Checked], context: &mut Context) -> 
             "\n{HEAD}Check{HEAD:#}  {}, {} random points, seed {}",
             part.objective.title, checked.points, context.seed
         ))?;
-        let mut table = Table::new(["the symbolic gradient against", "numbers", "largest difference", "at", "allowed"]);
+        let mut table =
+            Table::new(["the symbolic gradient against", "numbers", "largest difference", "at", "allowed"]);
         table.row(row("central finite differences", &checked.differences));
         match &checked.training {
             Some(training) => table.row(row("a step of the training", training)),
-            None => table.row(["no algorithm trains this yet".into(), "".into(), "".into(), "".into(), "".into()]),
+            None => table.row(["no algorithm trains this yet", "", "", "", ""].map(Cell::from)),
         }
         out.table(&table)?;
         let (style, word) = if checked.passed() { (GOOD, "They agree.") } else { (BAD, "They differ.") };

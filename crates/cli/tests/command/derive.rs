@@ -9,7 +9,13 @@ fn a_model_is_derived_in_every_format() {
     let scratch = Scratch::new();
     let said = scratch.run("derive mf --preset lesson");
     assert_eq!(said.status, Some(0), "{}", said.err);
-    for piece in ["## Objective", "definition of e_ui", "= −2e_ui·q_i", "p_u ← p_u + 2ηe_ui·q_i", "no computer algebra"] {
+    for piece in [
+        "## Objective",
+        "definition of e_ui",
+        "= −2e_ui·q_i",
+        "p_u ← p_u + 2ηe_ui·q_i",
+        "no computer algebra",
+    ] {
         assert!(said.out.contains(piece), "{piece}: {}", said.out);
     }
     assert!(scratch.run("derive mf --format latex").out.contains(r"\frac{\partial"));
@@ -37,7 +43,11 @@ fn what_has_no_derivation_is_answered_with_what_has() {
     let scratch = Scratch::new();
     let said = scratch.run("derive alss");
     assert_eq!(said.status, Some(2));
-    assert!(said.err.contains("did you mean 'als'?") && said.err.contains("ials, bpr, logistic-mf"), "{}", said.err);
+    assert!(
+        said.err.contains("did you mean 'als'?") && said.err.contains("ials, bpr, logistic-mf"),
+        "{}",
+        said.err
+    );
     let said = scratch.run("derive");
     assert_eq!(said.status, Some(2));
     assert!(said.err.contains("svdpp") && said.err.contains("bpr"), "{}", said.err);
@@ -53,7 +63,8 @@ fn what_has_no_derivation_is_answered_with_what_has() {
 fn sympy_derives_the_same() {
     let python = std::env::var_os("COFACTOR_PYTHON").unwrap_or_else(|| "python3".into());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/derive_sympy.py");
-    let output = Command::new(python).arg(script).arg(assert_cmd::cargo::cargo_bin!("cofactor")).output().unwrap();
+    let output =
+        Command::new(python).arg(script).arg(assert_cmd::cargo::cargo_bin!("cofactor")).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.lines().count() > 10, "{said}");

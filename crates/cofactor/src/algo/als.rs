@@ -65,8 +65,8 @@ use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
 use crate::fit::factors::{Factors, Matrix, Prior};
 use crate::fit::model::Tensors;
 use crate::fit::objective::{
-    Expr, Method, Objective, Sample, Set, Training, Unknown, Visits, dot, named, penalty, scalar, scarcity, size, square,
-    squared_norm, sum, vector,
+    Expr, Method, Objective, Sample, Set, Training, Unknown, Visits, dot, named, penalty, scalar, scarcity,
+    size, square, squared_norm, sum, vector,
 };
 use crate::fit::ridge::{Penalty, Ridge, Solver, Sweep, settle};
 use crate::fit::rng::{Purpose, stream};
@@ -253,7 +253,8 @@ impl Als {
         let e = named("e", "ui", scalar("r", "ui") - named("r̂", "ui", r_hat));
         let side = |rows: Set, index: &'static str, own: Set, vector: &Expr, bias: &Expr| {
             let weight = named("w", index, size(own) * scarcity(index, self.reg_power));
-            let bias_penalty = if self.biases { penalty(self.bias_reg, "λ_b", square(bias)) } else { 0.0.into() };
+            let bias_penalty =
+                if self.biases { penalty(self.bias_reg, "λ_b", square(bias)) } else { 0.0.into() };
             sum(rows, weight * (penalty(self.reg, "λ", squared_norm(vector)) + bias_penalty))
         };
         let users = side(Set::Users, "u", Set::ItemsOf("i"), &p, &b_u);
@@ -261,7 +262,7 @@ impl Als {
         let unknowns = if self.biases { vec![p, b_u, q, b_i] } else { vec![p, q] };
         let als = self.clone();
         Objective {
-            title: "(2) as a whole",
+            title: "(2)",
             whole: sum(Set::Ratings, square(&e)) + users + items,
             unknowns: unknowns.iter().map(Unknown::solved).collect(),
             method: Method::NormalEquations(if self.biases { 2 } else { 1 }),
@@ -273,9 +274,9 @@ impl Als {
         }
     }
 
-    /// A sweep over a sample, with so many steps of conjugate gradients that they end at the solution.
+    /// A sweep over a sample. As many steps of conjugate gradients as there are unknowns end at the solution; a row with few ratings has few different eigenvalues and needs fewer.
     fn visit(&self, sample: &mut Sample) -> Result<()> {
-        let als = Self { factors: sample.k, cg_steps: 4 * (sample.k + 1), ..self.clone() };
+        let als = Self { factors: sample.k, cg_steps: (sample.k + 1).min(8), ..self.clone() };
         let (train, run) = (sample.ratings(), Run::new(0, 1)?);
         let mut factors = als.start(&train, &run);
         sample.fill_factors(&mut factors);

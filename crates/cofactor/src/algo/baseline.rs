@@ -155,7 +155,7 @@ impl Baseline {
         let items = scalar("λ_i", "") * sum(Set::Items, square(&b_i));
         let baseline = self.clone();
         Objective {
-            title: "(2) as a whole",
+            title: "(2)",
             whole: sum(Set::Ratings, square(&e)) + users + items,
             unknowns: vec![Unknown::solved(&b_i), Unknown::solved(&b_u)],
             method: Method::NormalEquations(1),

@@ -75,8 +75,8 @@ use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
 use crate::fit::factors::{Factors, Matrix, Prior, mean_of_rows};
 use crate::fit::model::Tensors;
 use crate::fit::objective::{
-    Expr, Method, Objective, Sample, Set, Training, Unknown, Visits, dot, logistic, named, penalty, power, scalar,
-    square, squared_norm, sum, vector, weight,
+    Expr, Method, Objective, Sample, Set, Training, Unknown, Visits, dot, logistic, named, penalty, power,
+    scalar, square, squared_norm, sum, vector, weight,
 };
 use crate::fit::rng::{Purpose, stream};
 use crate::fit::run::Run;
@@ -359,7 +359,7 @@ impl Mf {
         }
         let mf = self.clone();
         Objective {
-            title: "one rating's share of (4)",
+            title: "(4)",
             whole: sum(Set::Ratings, share),
             unknowns,
             method: Method::Stochastic,

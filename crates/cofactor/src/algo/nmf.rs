@@ -56,8 +56,8 @@ use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
 use crate::fit::factors::{Factors, Matrix, Prior};
 use crate::fit::model::Tensors;
 use crate::fit::objective::{
-    Method, Objective, Sample, Set, Training, Unknown, Visits, dot, named, penalty, scalar, scarcity, size, square, squared_norm,
-    sum, vector,
+    Method, Objective, Sample, Set, Training, Unknown, Visits, dot, named, penalty, scalar, scarcity, size,
+    square, squared_norm, sum, vector,
 };
 use crate::fit::ridge::{Penalty, Ridge, Sweep, settle};
 use crate::fit::rng::{Purpose, stream};
@@ -181,7 +181,7 @@ impl Nmf {
         let items = sum(Set::Items, weight("i", Set::UsersOf("u")) * squared_norm(&q));
         let nmf = self.clone();
         Objective {
-            title: "(2) as a whole",
+            title: "(2)",
             whole: sum(Set::Ratings, square(&e)) + penalty(self.reg, "λ", users + items),
             unknowns: vec![Unknown::solved(&p), Unknown::solved(&q)],
             method: Method::Coordinates,

@@ -68,8 +68,8 @@ use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
 use crate::fit::factors::Factors;
 use crate::fit::model::Tensors;
 use crate::fit::objective::{
-    Expr, Method, Objective, Sample, Set, Training, Unknown, Visits, dot, named, penalty, power, scalar, size, square,
-    squared_norm, sum, vector, weight,
+    Expr, Method, Objective, Sample, Set, Training, Unknown, Visits, dot, named, penalty, power, scalar,
+    size, square, squared_norm, sum, vector, weight,
 };
 use crate::fit::rng::Purpose;
 use crate::fit::run::Run;
@@ -340,7 +340,13 @@ struct SetTerms {
 
 impl SetTerms {
     /// (2) or (3): s·n^−½ times the sums of the gifts, in the letters given.
-    fn new(set: Set, strength: Expr, [vector_of, bias_of]: [&'static str; 2], gift: Expr, gift_bias: Expr) -> Self {
+    fn new(
+        set: Set,
+        strength: Expr,
+        [vector_of, bias_of]: [&'static str; 2],
+        gift: Expr,
+        gift_bias: Expr,
+    ) -> Self {
         let index = if matches!(set, Set::ItemsOf(_)) { "u" } else { "i" };
         let scale = strength * power(&size(set), -0.5);
         Self {
@@ -394,8 +400,8 @@ impl Svdpp {
         let unknown = |rate: &'static str| move |letter: Expr| Unknown::new(&letter, &scalar(rate, ""));
         let vectors = [p, q, moved.gift].into_iter().map(unknown("η"));
         let (title, visits) = match by {
-            By::User => ("the pass by users: one rating's share of (4), the sets of the items fixed", Visits::OneUser),
-            By::Item => ("the pass by items: one rating's share of (4), the sets of the users fixed", Visits::OneItem),
+            By::User => ("(4) in the pass by users, the sets of the items fixed", Visits::OneUser),
+            By::Item => ("(4) in the pass by items, the sets of the users fixed", Visits::OneItem),
         };
         let svdpp = self.clone();
         Objective {

@@ -83,7 +83,9 @@ impl<A: Arithmetic> Evaluation<'_, A> {
                 }
                 product
             }
-            Expr::Power(base, exponent) => scalar(a.power(&self.scalar(base, bound)?, &self.scalar(exponent, bound)?)),
+            Expr::Power(base, exponent) => {
+                scalar(a.power(&self.scalar(base, bound)?, &self.scalar(exponent, bound)?))
+            }
             Expr::Dot(left, right) => scalar(self.dot(&self.value(left, bound)?, &self.value(right, bound)?)),
             Expr::SquaredNorm(vector) => {
                 let vector = self.value(vector, bound)?;
@@ -96,7 +98,7 @@ impl<A: Arithmetic> Evaluation<'_, A> {
             }
             Expr::Identity => {
                 let k = self.sample.k;
-                let entry = |at: usize| a.constant(if at % (k + 1) == 0 { 1.0 } else { 0.0 });
+                let entry = |at: usize| a.constant(if at.is_multiple_of(k + 1) { 1.0 } else { 0.0 });
                 Value { shape: Shape::Matrix, entries: (0..k * k).map(entry).collect() }
             }
             Expr::Over(set, term) => {
@@ -212,7 +214,7 @@ pub(super) struct Python {
 
 impl Python {
     /// The name of a letter's coordinate.
-    pub(super) fn name(&self, symbol: &Symbol, at: &[usize], coordinate: usize) -> String {
+    pub(super) fn name(symbol: &Symbol, at: &[usize], coordinate: usize) -> String {
         let letter = match symbol.letter {
             // A word that Python keeps for itself.
             "λ" => "lam".to_owned(),
@@ -228,8 +230,7 @@ impl Python {
         let side = |index: char| if "uv".contains(index) { 'u' } else { 'i' };
         let rows: String =
             symbol.index.chars().zip(at).map(|(index, row)| format!("_{}{row}", side(index))).collect();
-        let coordinate =
-            if symbol.shape == Shape::Vector { format!("_{coordinate}") } else { String::new() };
+        let coordinate = if symbol.shape == Shape::Vector { format!("_{coordinate}") } else { String::new() };
         format!("{letter}{label}{rows}{coordinate}")
     }
 }
@@ -247,7 +248,7 @@ impl Arithmetic for Python {
 
     fn letter(&self, symbol: &Symbol, at: &[usize]) -> Option<Vec<String>> {
         let length = if symbol.shape == Shape::Vector { self.k } else { 1 };
-        Some((0..length).map(|coordinate| self.name(symbol, at, coordinate)).collect())
+        Some((0..length).map(|coordinate| Self::name(symbol, at, coordinate)).collect())
     }
 
     fn add(&self, a: &String, b: &String) -> String {

@@ -101,7 +101,13 @@ pub fn find(name: &str, preset: Option<&str>, pairs: &[(String, String)]) -> Res
         }
         let (title, documentation) = (entry.title.to_owned(), entry.documentation());
         let parts = objectives.into_iter().map(derive).collect::<Result<_>>()?;
-        return Ok(Derivation { name: name.to_owned(), title, config: algorithm.config(), documentation, parts });
+        return Ok(Derivation {
+            name: name.to_owned(),
+            title,
+            config: algorithm.config(),
+            documentation,
+            parts,
+        });
     }
     let Some((name, title, objective)) = WITHOUT_ALGORITHM.iter().find(|(known, ..)| *known == name) else {
         let known = names().into_iter().map(str::to_owned).collect();

@@ -102,9 +102,8 @@ impl Sides<'_> {
             self.rest.push(tidy(&-term.clone()));
             return Ok(());
         };
-        let coefficient = without(term, &self.unknowns[at]).filter(|rest| {
-            !self.unknowns.iter().any(|unknown| rest.depends_on(unknown))
-        });
+        let coefficient = without(term, &self.unknowns[at])
+            .filter(|rest| !self.unknowns.iter().any(|unknown| rest.depends_on(unknown)));
         let linear = coefficient.ok_or_else(|| {
             Error::unsupported(
                 "the gradient is not linear in what is to be solved for",

@@ -191,7 +191,11 @@ fn over(by: &Symbol, set: Set, term: &Expr, bound: &str) -> Result<(Rule, Expr)>
 #[cold]
 fn outside(by: &Symbol, of: &Expr) -> Error {
     Error::unsupported(
-        format!("∂/∂{} of {} is not of the family that is differentiated here", unicode(&Expr::Symbol(*by)), unicode(of)),
+        format!(
+            "∂/∂{} of {} is not of the family that is differentiated here",
+            unicode(&Expr::Symbol(*by)),
+            unicode(of)
+        ),
         "write the objective with sums over Ω or over the sets of a row, inner products, norms, squares, σ and ln",
     )
 }

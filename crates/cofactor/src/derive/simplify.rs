@@ -10,8 +10,8 @@ pub(super) fn tidy(expr: &Expr) -> Expr {
         return Expr::Named(*letter, Arc::new(tidy(meaning)));
     }
     match expr.map(&mut tidy) {
-        Expr::Sum(terms) => sum_of(terms),
-        Expr::Product(factors) => product_of(factors),
+        Expr::Sum(terms) => sum_of(&terms),
+        Expr::Product(factors) => product_of(&factors),
         Expr::Power(base, exponent) => power_of(*base, *exponent),
         Expr::Dot(a, b) if a.is_zero() || b.is_zero() => Expr::Number(0.0),
         Expr::SquaredNorm(a) | Expr::Over(_, a) if a.is_zero() => Expr::Number(0.0),
@@ -22,14 +22,16 @@ pub(super) fn tidy(expr: &Expr) -> Expr {
 /// [`tidy`], with like terms added, powers of the same number multiplied, and common factors before brackets and sums.
 pub(super) fn simplify(expr: &Expr) -> Expr {
     let simple = match expr.map(&mut simplify) {
-        Expr::Sum(terms) => bracket(&sum_of(like_terms(terms))),
-        Expr::Product(factors) => product_of(factors.into_iter().flat_map(without_content).collect()),
+        Expr::Sum(terms) => bracket(&sum_of(&like_terms(&terms))),
+        Expr::Product(factors) => {
+            product_of(&factors.into_iter().flat_map(without_content).collect::<Vec<_>>())
+        }
         Expr::Over(set, term) => {
             if !term.mentions(set.binds()) {
-                return product_of(vec![*term, Expr::Size(set)]);
+                return product_of(&[*term, Expr::Size(set)]);
             }
             let (number, rest) = coefficient(&term);
-            product_of(vec![Expr::Number(number), Expr::Over(set, Box::new(rest))])
+            product_of(&[Expr::Number(number), Expr::Over(set, Box::new(rest))])
         }
         other => tidy(&other),
     };
@@ -41,7 +43,7 @@ pub(super) fn coefficient(term: &Expr) -> (f64, Expr) {
     match term {
         Expr::Number(number) => (*number, Expr::Number(1.0)),
         Expr::Product(factors) => match factors[0] {
-            Expr::Number(number) => (number, product_of(factors[1..].to_vec())),
+            Expr::Number(number) => (number, product_of(&factors[1..])),
             _ => (1.0, term.clone()),
         },
         _ => (1.0, term.clone()),
@@ -52,9 +54,9 @@ pub(super) fn coefficient(term: &Expr) -> (f64, Expr) {
 pub(super) fn distributed(expr: &Expr) -> Expr {
     match expr {
         Expr::Product(factors) => match factors.as_slice() {
-            [Expr::Number(number), Expr::Sum(terms)] => {
-                Expr::Sum(terms.iter().map(|term| simplify(&(Expr::Number(*number) * term.clone()))).collect())
-            }
+            [Expr::Number(number), Expr::Sum(terms)] => Expr::Sum(
+                terms.iter().map(|term| simplify(&(Expr::Number(*number) * term.clone()))).collect(),
+            ),
             _ => expr.clone(),
         },
         _ => expr.clone(),
@@ -78,7 +80,7 @@ pub(super) fn factors(expr: &Expr) -> Vec<Expr> {
     }
 }
 
-fn sum_of(terms: Vec<Expr>) -> Expr {
+fn sum_of(terms: &[Expr]) -> Expr {
     let flat = terms.iter().flat_map(self::terms);
     let mut kept: Vec<Expr> = flat.filter(|term| !term.is_zero()).collect();
     match kept.len() {
@@ -88,7 +90,7 @@ fn sum_of(terms: Vec<Expr>) -> Expr {
     }
 }
 
-fn product_of(factors: Vec<Expr>) -> Expr {
+fn product_of(factors: &[Expr]) -> Expr {
     let flat: Vec<Expr> = factors.iter().flat_map(self::factors).collect();
     if flat.iter().any(Expr::is_zero) {
         return Expr::Number(0.0);
@@ -127,7 +129,7 @@ fn power_of(base: Expr, exponent: Expr) -> Expr {
 }
 
 /// Terms that differ in their number alone, added.
-fn like_terms(terms: Vec<Expr>) -> Vec<Expr> {
+fn like_terms(terms: &[Expr]) -> Vec<Expr> {
     let mut kept: Vec<(f64, Expr)> = Vec::new();
     for term in terms.iter().flat_map(self::terms) {
         let (number, rest) = coefficient(&term);
@@ -136,7 +138,7 @@ fn like_terms(terms: Vec<Expr>) -> Vec<Expr> {
             None => kept.push((number, rest)),
         }
     }
-    kept.into_iter().map(|(number, rest)| product_of(vec![Expr::Number(number), rest])).collect()
+    kept.into_iter().map(|(number, rest)| product_of(&[Expr::Number(number), rest])).collect()
 }
 
 /// x·q + y·q = (x + y)·q, for a vector q.
@@ -152,7 +154,7 @@ fn bracket(sum: &Expr) -> Expr {
                 && rest.iter().all(|factor| factor.shape() == Shape::Scalar)
         });
         let (key, number) = match factors.pop() {
-            Some(vector) if is_vector => (vector, product_of(factors)),
+            Some(vector) if is_vector => (vector, product_of(&factors)),
             _ => (term.clone(), Expr::Number(1.0)),
         };
         match groups.iter_mut().find(|(other, _)| *other == key) {
@@ -160,7 +162,8 @@ fn bracket(sum: &Expr) -> Expr {
             None => groups.push((key, vec![number])),
         }
     }
-    sum_of(groups.into_iter().map(|(key, numbers)| product_of(vec![sum_of(numbers), key])).collect())
+    let grouped = groups.into_iter().map(|(key, numbers)| product_of(&[sum_of(&numbers), key]));
+    sum_of(&grouped.collect::<Vec<_>>())
 }
 
 /// 2a + 2b = 2(a + b), where all numbers are the same.
@@ -198,7 +201,7 @@ fn merge_powers(expr: Expr) -> Expr {
         Some(n) => power_of(base, Expr::Number(n)),
         None => base,
     });
-    product_of(restored.collect())
+    product_of(&restored.collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -216,7 +219,12 @@ mod tests {
             (e.clone() + e.clone(), "2e_ui"),
             (e.clone() - e.clone(), "0"),
             (2.0 * (e.clone() * (-q.clone())), "−2e_ui·q_i"),
-            (Expr::Power(Box::new(sigma.clone()), Box::new(Expr::Number(-1.0))) * sigma.clone() * (one() - sigma), "1 − σ(e_ui)"),
+            (
+                Expr::Power(Box::new(sigma.clone()), Box::new(Expr::Number(-1.0)))
+                    * sigma.clone()
+                    * (one() - sigma),
+                "1 − σ(e_ui)",
+            ),
             (e.clone() * q.clone() - scalar("r", "ui") * q.clone(), "(e_ui − r_ui)q_i"),
             (sum(Set::ItemsOf("i"), -2.0 * e.clone() * q), "−2Σ_{i∈N(u)} e_ui·q_i"),
             (sum(Set::ItemsOf("i"), 2.0 * scalar("b", "u")), "2b_u·n_u"),

@@ -61,9 +61,10 @@ fn formula(expr: &Expr) -> Value {
 
 fn gradient(part: &Part, gradient: &Gradient) -> Value {
     let step = |step: &Step| json!({ "rule": step.rule.name(), "expression": formula(&step.expr) });
-    let equation = gradient.equation.as_ref().map(|(_, equation)| {
-        json!({ "left": formula(&equation.left()), "right": formula(&equation.rest) })
-    });
+    let equation = gradient
+        .equation
+        .as_ref()
+        .map(|(_, equation)| json!({ "left": formula(&equation.left()), "right": formula(&equation.rest) }));
     json!({
         "by": unicode(&Expr::Symbol(gradient.unknown.symbol)),
         "steps": gradient.steps.iter().map(step).collect::<Vec<_>>(),
@@ -97,12 +98,15 @@ fn scalar(part: &Part) -> Result<Value> {
         let rows: Vec<usize> = symbol.index.chars().map(|index| row(index, &bound)).collect();
         let slopes = text(gradient.expr(), &bound)?.entries;
         for (coordinate, slope) in slopes.into_iter().enumerate() {
-            gradients.push(json!({ "by": python.name(symbol, &rows, coordinate), "gradient": slope }));
+            gradients.push(json!({ "by": Python::name(symbol, &rows, coordinate), "gradient": slope }));
         }
         if let Some((_, equation)) = &gradient.equation {
-            let sides = text(&equation.left(), &bound)?.entries.into_iter().zip(text(&equation.rest, &bound)?.entries);
+            let sides = text(&equation.left(), &bound)?
+                .entries
+                .into_iter()
+                .zip(text(&equation.rest, &bound)?.entries);
             for (coordinate, (left, right)) in sides.enumerate() {
-                let by = python.name(symbol, &rows, coordinate);
+                let by = Python::name(symbol, &rows, coordinate);
                 equations.push(json!({ "by": by, "left": left, "right": right }));
             }
         }

@@ -7,7 +7,9 @@ use super::evaluate::{Numbers, evaluate};
 use super::notation::unicode;
 use super::*;
 use crate::fit::algorithm::Kind;
-use crate::fit::objective::{Sample, Set, dot, ln, logistic, named, power, scalar, square, squared_norm, sum, vector};
+use crate::fit::objective::{
+    Sample, Set, dot, ln, logistic, named, power, scalar, square, squared_norm, sum, vector,
+};
 use crate::fit::rng::{Purpose, stream};
 
 fn with(name: &str, pairs: &[(&str, &str)]) -> Derivation {
@@ -91,7 +93,10 @@ fn every_notation_of_every_model_is_whole() {
         assert_eq!(count(r"\left("), count(r"\right)"), "{name}");
         assert_eq!(count("{"), count("}"), "{name}");
         let text = text(&derivation);
-        assert!(text.contains("Minimise") && text.contains("By ") && text.contains("no computer algebra"), "{name}");
+        assert!(
+            text.contains("Minimise") && text.contains("By ") && text.contains("no computer algebra"),
+            "{name}"
+        );
     }
 }
 

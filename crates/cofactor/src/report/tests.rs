@@ -26,7 +26,7 @@ pub(super) fn sample() -> Report {
                 {"value": 4.0, "count": 34_174}, {"value": 5.0, "count": 21_201}]},
         "split": {"spec": "user:0.2", "train": 80_000, "test": 20_000, "leakage": "It leaks & leaks.",
             "unseen": {"users": 0, "items": 26, "ratings": 31}},
-        "model": {"name": "mf", "title": "matrix factorization", "config": {"factors": 5},
+        "model": {"name": "mf", "title": "matrix factorization", "config": {"k": 5, "note": NASTY},
             "documentation": "# MF\nLetters.\n\n## Model\n```text\nr̂_ui = p_uᵀq_i     (1)\n```\n\n## Cost\nO(N).\n"},
         "seed": 1, "threads": 2,
         "metrics": {"rmse": estimate, "mae": estimate, "mse": estimate},
@@ -92,7 +92,7 @@ fn the_page_needs_nothing_from_outside() {
 #[test]
 fn every_part_has_its_place() {
     let html = sample().html();
-    for part in ["learning", "accuracy", "items", "picks", "equations", "derivation", "run"] {
+    for part in ["learning", "accuracy", "items", "picks", "equations", "run"] {
         assert!(html.contains(&format!("<section id=\"{part}\">")), "{part}");
         assert!(html.contains(&format!("<a href=\"#{part}\">")), "{part}");
     }
@@ -106,9 +106,21 @@ fn every_part_has_its_place() {
 }
 
 #[test]
+fn the_model_of_the_run_is_derived() {
+    let mut report = sample();
+    assert!(!report.html().contains("id=\"derivation\""), "an unknown parameter: another version's model");
+    report.model.config = serde_json::from_value(json!({"factors": 5, "link": "logistic"})).unwrap();
+    let html = report.html();
+    assert!(html.contains("<section id=\"derivation\">") && html.contains("<a href=\"#derivation\">"));
+    assert!(html.contains("logistic curve, chain rule") && html.contains("<mi>σ</mi>"));
+}
+
+#[test]
 fn tags_are_closed_in_order() {
     let mut open = Vec::new();
-    let html = sample().html();
+    let mut report = sample();
+    report.model.config = serde_json::from_value(json!({"factors": 5})).unwrap();
+    let html = report.html();
     let body = &html[html.find("<body>").unwrap()..html.find("<script>").unwrap()];
     for tag in tags(body) {
         let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();

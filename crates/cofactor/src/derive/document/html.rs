@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{FAMILY, Line, lines, remark, update};
+use super::{COUNTS, FAMILY, Line, counts, lines, remark, update};
 use crate::derive::notation::{MathMl, Notation as _, mathml as formula, write_terms};
 use crate::derive::{Derivation, Gradient, Part};
 use crate::fit::objective::Expr;
@@ -12,10 +12,14 @@ pub const STYLE: &str = include_str!("derivation.css");
 
 /// MathML alone: for the objective and for each gradient one `<math>`, a table with a rule beside each line.
 pub fn mathml(derivation: &Derivation) -> String {
-    let cell = |inner: &str| format!("<mtd columnalign=\"left\"><mstyle displaystyle=\"true\">{inner}</mstyle></mtd>");
+    let cell = |inner: &str| {
+        format!("<mtd columnalign=\"left\"><mstyle displaystyle=\"true\">{inner}</mstyle></mtd>")
+    };
     let table = |rows: Vec<String>| {
         let rows: String = rows.into_iter().map(|row| format!("<mtr>{row}</mtr>")).collect();
-        format!("<math xmlns=\"http://www.w3.org/1998/Math/MathML\" display=\"block\"><mtable>{rows}</mtable></math>\n")
+        format!(
+            "<math xmlns=\"http://www.w3.org/1998/Math/MathML\" display=\"block\"><mtable>{rows}</mtable></math>\n"
+        )
     };
     let mut written = String::new();
     for part in &derivation.parts {
@@ -72,12 +76,10 @@ fn broken(expr: &Expr) -> String {
         let sign = match (at, minus) {
             (0, false) => "",
             (0, true) => "<mo form=\"prefix\">−</mo>",
-            (_, false) => "<mo form=\"infix\">+</mo>",
-            (_, true) => "<mo form=\"infix\">−</mo>",
+            (_, false) => "<mo form=\"infix\" lspace=\"0\" rspace=\"0.25em\">+</mo>",
+            (_, true) => "<mo form=\"infix\" lspace=\"0\" rspace=\"0.25em\">−</mo>",
         };
-        // Without something before it an infix sign has no space.
-        let before = if at > 0 { "<mrow/>" } else { "" };
-        let _ = write!(written, "{} ", math(&format!("{before}{sign}{term}")));
+        let _ = write!(written, "{} ", math(&format!("{sign}{term}")));
     }
     written
 }
@@ -94,10 +96,19 @@ fn objective(part: &Part) -> String {
         let _ = write!(html, "<div class=\"scrolled where\">{left} {}</div>", broken(meaning));
     }
     html += "</div>";
+    if counts(part) {
+        let _ = write!(html, "<p class=\"remark-line\">{}</p>", with_letters(COUNTS));
+    }
     if let Some(remark) = remark(part) {
         let _ = write!(html, "<p class=\"remark-line\">{remark}</p>");
     }
     html
+}
+
+/// Words with n_u and n_i as formulas.
+fn with_letters(words: &str) -> String {
+    let letter = |index: &str| math(&format!("<msub><mi>n</mi><mi>{index}</mi></msub>"));
+    words.replace("n_u", &letter("u")).replace("n_i", &letter("i"))
 }
 
 fn steps(part: &Part, gradient: &Gradient, open: bool) -> String {
@@ -121,7 +132,11 @@ fn step(at: usize, line: &Line) -> String {
     let sign = if at == 0 { String::new() } else { "<mo>=</mo>".to_owned() };
     let left = line.left.as_ref().map(formula).unwrap_or_default();
     let lead = if at == 0 { String::new() } else { math(&format!("{left}{sign}")) + " " };
-    let rule = format!("{}{}", line.rule.text, line.rule.letter.map(|letter| math(&MathMl.symbol(&letter))).unwrap_or_default());
+    let rule = format!(
+        "{}{}",
+        line.rule.text,
+        line.rule.letter.map(|letter| math(&MathMl.symbol(&letter))).unwrap_or_default()
+    );
     format!(
         "<div class=\"step\"><span class=\"rule\">{rule}</span><span class=\"scrolled\">{lead}{}</span></div>",
         broken(&line.right)

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{FAMILY, lines, remark, update};
+use super::{COUNTS, FAMILY, counts, lines, remark, update};
 use crate::derive::notation::{Latex, Notation as _, latex as formula};
 use crate::derive::{Derivation, Gradient, Part, find};
 use crate::fit::objective::Expr;
@@ -12,7 +12,8 @@ use crate::registry::Entry;
 pub fn latex(derivation: &Derivation) -> String {
     let mut text = format!("% {}: {}\n", derivation.name, derivation.title);
     for part in &derivation.parts {
-        let _ = writeln!(text, "\\paragraph{{Minimise, {}}}\n\\[\n{}\\]", part.objective.title.replace('_', r"\_"), objective(part));
+        let _ =
+            writeln!(text, "\\paragraph{{Minimise {}}}\n\\[\n{}\\]", part.objective.title, objective(part));
         for gradient in &part.gradients {
             let letter = Latex.symbol(&gradient.unknown.symbol);
             let _ = writeln!(text, "\\paragraph{{By ${letter}$}}\n\\[\n{}\\]", steps(part, gradient));
@@ -33,8 +34,15 @@ pub fn documented(entry: &Entry) -> String {
             entry.name
         );
         for part in &derivation.parts {
-            let remark = remark(part).unwrap_or_default();
-            let _ = write!(page, "\n### Minimise {}\n\n{remark}\n\n```math\n{}```\n", part.objective.title, objective(part));
+            let counts = if counts(part) { COUNTS } else { "" };
+            let remarks = [counts, remark(part).unwrap_or_default()].join(" ");
+            let _ = write!(
+                page,
+                "\n### Minimise {}\n\n{}\n\n```math\n{}```\n",
+                part.objective.title,
+                remarks.trim(),
+                objective(part)
+            );
             for gradient in &part.gradients {
                 let _ = write!(page, "\n```math\n{}```\n", steps(part, gradient));
             }

@@ -64,7 +64,11 @@ pub(super) fn lines(gradient: &Gradient) -> Vec<Line> {
 }
 
 /// What training does with the gradient, in a sentence and a formula.
-pub(super) fn update(part: &Part, gradient: &Gradient, notation: &dyn Notation) -> Option<(&'static str, String)> {
+pub(super) fn update(
+    part: &Part,
+    gradient: &Gradient,
+    notation: &dyn Notation,
+) -> Option<(&'static str, String)> {
     let symbol = &gradient.unknown.symbol;
     match part.objective.method {
         Method::Stochastic | Method::Gradient => {
@@ -72,10 +76,7 @@ pub(super) fn update(part: &Part, gradient: &Gradient, notation: &dyn Notation) 
             let right = super::notation::write(&(letter.clone() + gradient.step()), notation);
             Some(("a step downhill", notation.related(&notation.symbol(symbol), '←', &right)))
         }
-        Method::Coordinates => Some((
-            "each coordinate in turn",
-            notation.coordinate_step(symbol),
-        )),
+        Method::Coordinates => Some(("each coordinate in turn", notation.coordinate_step(symbol))),
         Method::NormalEquations(_) => None,
     }
 }
@@ -92,7 +93,9 @@ pub(super) fn remark(part: &Part) -> Option<&'static str> {
             Some("The equations of a user, and of an item, are solved together; one side after the other.")
         }
         Method::NormalEquations(_) => Some("Each row solves its equation, one side after the other."),
-        Method::Stochastic => Some("Each step sees one term of the sum; all gradients are taken before anything moves."),
+        Method::Stochastic => {
+            Some("Each step sees one term of the sum; all gradients are taken before anything moves.")
+        }
         Method::Coordinates => Some("The matrix of each equation is A, its right side b."),
         Method::Gradient => None,
     }
@@ -102,7 +105,8 @@ pub(super) fn remark(part: &Part) -> Option<&'static str> {
 pub(super) const FAMILY: &str = "Derived by rules for this family of models (sums over ratings, inner products, norms, powers, σ and ln); it is no computer algebra system.";
 
 /// What the letters that count something mean; every model has the same.
-pub(super) const COUNTS: &str = "m users, n items, N ratings; n_u and n_i the ratings of a user and of an item.";
+pub(super) const COUNTS: &str =
+    "m users, n items, N ratings; n_u and n_i the ratings of a user and of an item.";
 
 /// Whether something is counted in it.
 pub(super) fn counts(part: &Part) -> bool {
@@ -110,7 +114,10 @@ pub(super) fn counts(part: &Part) -> bool {
         matches!(expr, Expr::Size(_)) || expr.parts().into_iter().any(sized)
     }
     let solved = |gradient: &Gradient| {
-        gradient.equation.as_ref().is_some_and(|(_, equation)| sized(&equation.left()) || sized(&equation.rest))
+        gradient
+            .equation
+            .as_ref()
+            .is_some_and(|(_, equation)| sized(&equation.left()) || sized(&equation.rest))
     };
     sized(&part.objective.whole) || part.gradients.iter().any(solved)
 }

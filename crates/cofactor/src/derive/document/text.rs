@@ -25,7 +25,7 @@ pub fn text(derivation: &Derivation) -> String {
 }
 
 fn objective(text: &mut String, part: &Part) {
-    let _ = writeln!(text, "\nMinimise ({})\n  {}", part.objective.title, unicode(&part.objective.whole));
+    let _ = writeln!(text, "\nMinimise {}\n  {}", part.objective.title, unicode(&part.objective.whole));
     for (at, definition) in part.definitions().iter().enumerate() {
         let Expr::Named(symbol, meaning) = definition else { continue };
         let lead = if at == 0 { "where" } else { "" };

@@ -9,7 +9,20 @@ pub struct MathMl;
 
 /// An operator.
 fn mo(sign: &str) -> String {
-    format!("<mo>{sign}</mo>")
+    let space = if "()".contains(sign) { " lspace=\"0\" rspace=\"0\"" } else { "" };
+    format!("<mo{space}>{sign}</mo>")
+}
+
+/// A norm's bar; it grows with nothing.
+const BAR: &str = "<mo stretchy=\"false\" lspace=\"0\" rspace=\"0\">‖</mo>";
+
+/// An exponent, above the index where the base is a letter with one.
+fn raised(base: &str, exponent: &str) -> String {
+    let indexed = base.strip_prefix("<msub>").and_then(|rest| rest.strip_suffix("</msub>"));
+    match indexed.filter(|inner| !inner.contains("msub")) {
+        Some(inner) => format!("<msubsup>{inner}{exponent}</msubsup>"),
+        None => format!("<msup>{base}{exponent}</msup>"),
+    }
 }
 
 /// One piece, where an element takes a fixed number of them.
@@ -80,15 +93,15 @@ impl Notation for MathMl {
     }
 
     fn power(&self, base: &str, exponent: &str) -> String {
-        format!("<msup>{base}{exponent}</msup>")
+        raised(base, exponent)
     }
 
     fn transposed(&self, a: &str) -> String {
-        format!("<msup>{a}<mo>⊤</mo></msup>")
+        raised(a, "<mi mathvariant=\"normal\">⊤</mi>")
     }
 
     fn squared_norm(&self, a: &str) -> String {
-        format!("<msup>{}<mn>2</mn></msup>", row(&format!("{}{a}{}", mo("‖"), mo("‖"))))
+        format!("<msup>{}<mn>2</mn></msup>", row(&format!("{BAR}{a}{BAR}")))
     }
 
     fn over(&self, set: Set, term: &str) -> String {
@@ -120,7 +133,7 @@ impl Notation for MathMl {
     }
 
     fn bracketed(&self, inner: &str) -> String {
-        row(&format!("<mo>(</mo>{inner}<mo>)</mo>"))
+        row(&format!("{}{inner}{}", mo("("), mo(")")))
     }
 
     fn derivative(&self, by: &str, of: &str, atom: bool) -> String {
@@ -139,7 +152,15 @@ impl Notation for MathMl {
     fn coordinate_step(&self, of: &Symbol) -> String {
         let sub = |name: &str, below: &str| format!("<msub><mi>{name}</mi>{}</msub>", letters(below));
         let one = sub(of.letter, &format!("{}f", of.index));
-        let slope = row(&format!("{}{}<mi>b</mi>{}<mi>A</mi>{}{}{}", "", mo("("), mo("−"), self.symbol(of), mo(")"), ""));
+        let slope = row(&format!(
+            "{}{}<mi>b</mi>{}<mi>A</mi>{}{}{}",
+            "",
+            mo("("),
+            mo("−"),
+            self.symbol(of),
+            mo(")"),
+            ""
+        ));
         let quotient = format!("<mfrac><msub>{slope}<mi>f</mi></msub>{}</mfrac>", sub("A", "ff"));
         let inner = format!("<mn>0</mn>{}{one}{}{quotient}", mo(","), mo("+"));
         format!("{one}{}<mi>max</mi>{}", mo("←"), self.bracketed(&inner))

@@ -95,9 +95,7 @@ impl Walk<'_> {
             Expr::Symbol(symbol) | Expr::Named(symbol, _) => n.symbol(symbol),
             Expr::Product(_) if is_negative(expr) => n.sum(&self.terms(expr)),
             Expr::Product(factors) => self.product(factors),
-            Expr::Power(base, exponent) => {
-                n.power(&self.at_least(base, Binding::Atom), &self.expr(exponent))
-            }
+            Expr::Power(base, exponent) => n.power(&self.at_least(base, Binding::Atom), &self.expr(exponent)),
             Expr::Dot(a, b) => {
                 let (left, right) = (self.at_least(a, Binding::Atom), self.at_least(b, Binding::Atom));
                 n.times(&n.transposed(&left), &right, true)
@@ -130,7 +128,8 @@ impl Walk<'_> {
             Expr::Product(factors) if is_negative(expr) => {
                 let Expr::Number(number) = factors[0] else { unreachable!("it is negative") };
                 let rest = factors[1..].to_vec();
-                let positive = if number == -1.0 { rest } else { [vec![Expr::Number(-number)], rest].concat() };
+                let positive =
+                    if number == -1.0 { rest } else { [vec![Expr::Number(-number)], rest].concat() };
                 vec![(true, self.product(&positive))]
             }
             _ => vec![(false, self.expr(expr))],
@@ -145,7 +144,11 @@ impl Walk<'_> {
                 return self.notation.transposed(&self.notation.bracketed(&self.expr(factor)));
             }
             let open = binding(factor) == Binding::Open && at < last && !is_quotient(factor);
-            if open { self.notation.bracketed(&self.expr(factor)) } else { self.at_least(factor, Binding::Open) }
+            if open {
+                self.notation.bracketed(&self.expr(factor))
+            } else {
+                self.at_least(factor, Binding::Open)
+            }
         };
         let pieces: Vec<String> = factors.iter().enumerate().map(piece).collect();
         let mut written = pieces[0].clone();
@@ -239,7 +242,7 @@ mod tests {
         );
         assert_eq!(
             mathml(&square(&e)),
-            "<msup><msub><mi>e</mi><mrow><mi>u</mi><mi>i</mi></mrow></msub><mn>2</mn></msup>"
+            "<msubsup><mi>e</mi><mrow><mi>u</mi><mi>i</mi></mrow><mn>2</mn></msubsup>"
         );
     }
 

@@ -168,8 +168,12 @@ impl Expr {
     pub fn shape(&self) -> Shape {
         match self {
             Self::Symbol(symbol) | Self::Named(symbol, _) => symbol.shape,
-            Self::Number(_) | Self::Power(..) | Self::Dot(..) | Self::SquaredNorm(_) => Shape::Scalar,
-            Self::Size(_) | Self::Call(..) => Shape::Scalar,
+            Self::Number(_)
+            | Self::Power(..)
+            | Self::Dot(..)
+            | Self::SquaredNorm(_)
+            | Self::Size(_)
+            | Self::Call(..) => Shape::Scalar,
             Self::Outer(..) | Self::Identity => Shape::Matrix,
             Self::Over(_, term) => term.shape(),
             Self::Sum(terms) => terms.iter().map(Self::shape).max().unwrap_or(Shape::Scalar),
@@ -202,7 +206,9 @@ impl Expr {
     pub fn map(&self, change: &mut impl FnMut(&Self) -> Self) -> Self {
         let mut boxed = |part: &Self| Box::new(change(part));
         match self {
-            Self::Number(_) | Self::Symbol(_) | Self::Named(..) | Self::Identity | Self::Size(_) => self.clone(),
+            Self::Number(_) | Self::Symbol(_) | Self::Named(..) | Self::Identity | Self::Size(_) => {
+                self.clone()
+            }
             Self::Sum(terms) => Self::Sum(terms.iter().map(change).collect()),
             Self::Product(factors) => Self::Product(factors.iter().map(change).collect()),
             Self::Power(a, b) => Self::Power(boxed(a), boxed(b)),

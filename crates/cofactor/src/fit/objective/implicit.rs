@@ -2,7 +2,8 @@
 //! and adds its own [`Training`](super::Training).
 
 use super::{
-    Expr, Method, Objective, Set, Unknown, dot, ln, logistic, named, scalar, square, squared_norm, sum, vector,
+    Expr, Method, Objective, Set, Unknown, dot, ln, logistic, named, scalar, square, squared_norm, sum,
+    vector,
 };
 
 /// iALS: Y. Hu, Y. Koren, C. Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008, equation (3). Its x_u, y_i and p_ui are p_u, q_i and t_ui
@@ -13,7 +14,7 @@ pub fn ials() -> Objective {
     let error = named("e", "ui", scalar("t", "ui") - dot(&p, &q));
     let penalties = sum(Set::Users, squared_norm(&p)) + sum(Set::Items, squared_norm(&q));
     Objective {
-        title: "all pairs: t_ui is 1 where u took i and 0 elsewhere, held with the confidence c_ui",
+        title: "over all pairs: taken or not, each with a confidence",
         whole: sum(Set::Pairs, confidence * square(&error)) + scalar("λ", "") * penalties,
         unknowns: vec![Unknown::solved(&p), Unknown::solved(&q)],
         method: Method::NormalEquations(1),
@@ -32,7 +33,7 @@ pub fn bpr() -> Objective {
     let squares = squared_norm(&p) + squared_norm(&q_i) + squared_norm(&q_j) + square(&b_i) + square(&b_j);
     let rate = scalar("η", "");
     Objective {
-        title: "one triple's share: u took i and not j",
+        title: "over all triples: the user took the first item and not the second",
         whole: sum(Set::Triples, -ln(&logistic(&lead)) + scalar("λ", "") * squares),
         unknowns: [p, q_i, q_j, b_i, b_j].iter().map(|letter| Unknown::new(letter, &rate)).collect(),
         method: Method::Stochastic,
@@ -52,7 +53,7 @@ pub fn logistic_mf() -> Objective {
     let penalties = sum(Set::Users, squared_norm(&p)) + sum(Set::Items, squared_norm(&q));
     let rate = scalar("η", "");
     Objective {
-        title: "all pairs: u took i r_ui times",
+        title: "over all pairs: how often the user took the item",
         whole: -sum(Set::Pairs, taken + left) + scalar("λ", "") * penalties,
         unknowns: [p, q, b_u, b_i].iter().map(|letter| Unknown::new(letter, &rate)).collect(),
         method: Method::Gradient,

@@ -14,7 +14,7 @@ use crate::error::Result;
 
 /// An objective, what is learned by it, and what training does with its gradient.
 pub struct Objective {
-    /// What it is, in a few words: "one rating's share", "the pass by users".
+    /// What comes after "Minimise": "(2)", "(4) in the pass by users".
     pub title: &'static str,
     /// What is minimised, as a whole.
     pub whole: Expr,
