@@ -155,7 +155,7 @@ impl EarlyArgs {
     }
 }
 
-fn key_value(written: &str) -> Result<(String, String), String> {
+pub(crate) fn key_value(written: &str) -> Result<(String, String), String> {
     match written.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
         _ => Err("write it as KEY=VALUE, such as factors=32".to_owned()),

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use cofactor::derive::documented;
 use cofactor::registry::{ALGORITHMS, index};
 
 fn main() -> std::io::Result<()> {
@@ -12,7 +13,7 @@ fn main() -> std::io::Result<()> {
     }
     fs::create_dir_all(&folder)?;
     for entry in ALGORITHMS {
-        fs::write(folder.join(format!("{}.md", entry.name)), entry.page())?;
+        fs::write(folder.join(format!("{}.md", entry.name)), documented(entry))?;
     }
     fs::write(folder.join("README.md"), index())
 }

@@ -9,6 +9,7 @@
 
 pub mod algo;
 pub mod data;
+pub mod derive;
 pub mod error;
 pub mod eval;
 pub mod fit;

@@ -7,6 +7,7 @@ use crate::data::ratings::Ratings;
 use crate::error::{Error, Result};
 use crate::fit::algorithm::{Algorithm, Knob, Preset, Task, configure};
 use crate::fit::model::{Model, Tensors};
+use crate::fit::objective::Objective;
 use crate::fit::run::{Interrupt, Run};
 
 /// Every algorithm.
@@ -64,6 +65,8 @@ pub trait Configured: Send + Sync {
     fn config(&self) -> Map<String, Value>;
     /// The same with one parameter changed.
     fn with(&self, parameter: &str, value: Value) -> Result<Box<dyn Configured>>;
+    /// [`Algorithm::objectives`].
+    fn objectives(&self) -> Vec<Objective>;
     /// [`Algorithm::fit`].
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Box<dyn Model>>;
     /// [`Algorithm::restore`].
@@ -187,6 +190,10 @@ impl Configured for Interruptible {
         Ok(interruptible(self.algorithm.with(parameter, value)?, &self.interrupt))
     }
 
+    fn objectives(&self) -> Vec<Objective> {
+        self.algorithm.objectives()
+    }
+
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Box<dyn Model>> {
         run.listen_to(&self.interrupt);
         self.algorithm.fit(train, run)
@@ -209,6 +216,10 @@ impl<A: Algorithm + 'static> Configured for A {
         let mut parameters = self.config();
         parameters.insert(parameter.to_owned(), value);
         Ok(Box::new(configure::<A>(&parameters)?))
+    }
+
+    fn objectives(&self) -> Vec<Objective> {
+        Algorithm::objectives(self)
     }
 
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Box<dyn Model>> {

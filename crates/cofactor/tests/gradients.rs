@@ -1,6 +1,10 @@
-//! Each update against the gradient of the objective, by central finite differences in f64.
+//! Each training against the derivation of its objective, and what a derivation cannot say of an update.
 
-use cofactor_kernels::{Block, Entry, Isa, Link, Pace, PacedSgd, Sgd, paced_sgd, padded, sgd};
+use cofactor::derive::check::{KERNEL_TOLERANCE, check};
+use cofactor::derive::{self, Derivation};
+use cofactor::fit::algorithm::Kind;
+use cofactor::registry;
+use cofactor_kernels::{Block, Entry, Isa, Link, Pace, PacedSgd, paced_sgd, padded};
 
 const RATE: f64 = 0.05;
 const STARS: Link = Link::Logistic { min: 1.0, range: 4.0 };
@@ -17,9 +21,8 @@ struct Objective {
     weights: [f64; 2],
 }
 
-const PLAIN: Objective =
-    Objective { link: Link::Identity, rating: 4.0, mean: 0.0, reg: 0.03, bias_reg: 0.0, weights: [1.0; 2] };
-const BIASED: Objective = Objective { mean: 3.5, bias_reg: 0.02, ..PLAIN };
+const BIASED: Objective =
+    Objective { link: Link::Identity, rating: 4.0, mean: 3.5, reg: 0.03, bias_reg: 0.02, weights: [1.0; 2] };
 
 /// p, q, b_u, b_i in one vector of 2k + 2 entries.
 impl Objective {
@@ -90,29 +93,11 @@ impl Pair {
     }
 }
 
-/// The kernel's step divided by −η must be the gradient: the kernel takes 2η as its rate, as `algo/mf.rs` hands it over.
-fn step_of_the_kernel(objective: &Objective, parameters: &[f64], biased: bool) -> Vec<f64> {
-    let step = Sgd {
-        mean: objective.mean as f32,
-        rate: (2.0 * RATE) as f32,
-        keep_user: (1.0 - 2.0 * RATE * objective.reg) as f32,
-        keep_item: (1.0 - 2.0 * RATE * objective.reg) as f32,
-        bias_rate: (2.0 * RATE) as f32,
-        keep_bias: (1.0 - 2.0 * RATE * objective.bias_reg) as f32,
-    };
-    let mut pair = Pair::new(parameters);
-    let (users, items, stride) = (&mut pair.p[..], &mut pair.q[..], padded((parameters.len() - 2) / 2));
-    let biases = biased.then_some((&mut pair.b_u[..], &mut pair.b_i[..]));
-    sgd(Isa::detect(), &step, &[objective.entry()], stride, Block { users, items, biases, paces: None });
-    pair.moved(parameters).iter().map(|moved| moved / -RATE).collect()
-}
-
-/// How the general pass moves the parameters, and the paces after it; each row's squares start at those given.
+/// How the general pass with Adagrad moves the parameters, and the paces after it; each row's squares start at those given.
 fn paced_step(
     objective: &Objective,
     parameters: &[f64],
     rate: f64,
-    adaptive: bool,
     squares: [f32; 2],
 ) -> (Vec<f64>, [Pace; 2]) {
     let step = PacedSgd {
@@ -122,7 +107,7 @@ fn paced_step(
         reg: objective.reg as f32,
         bias_rate: rate as f32,
         bias_reg: objective.bias_reg as f32,
-        adaptive,
+        adaptive: true,
     };
     let mut pair = Pair::new(parameters);
     let pace = |side: usize| Pace {
@@ -146,13 +131,8 @@ fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
-fn point(k: usize, biased: bool) -> Vec<f64> {
-    let wave = |at: usize| f64::from(((at as f64 * 1.7 + 0.3).sin() * 0.6) as f32);
-    let mut parameters: Vec<f64> = (0..2 * k + 2).map(wave).collect();
-    if !biased {
-        parameters[2 * k..].fill(0.0);
-    }
-    parameters
+fn point(k: usize) -> Vec<f64> {
+    (0..2 * k + 2).map(|at| f64::from(((at as f64 * 1.7 + 0.3).sin() * 0.6) as f32)).collect()
 }
 
 /// Objectives that only the general pass can descend.
@@ -166,40 +146,13 @@ fn bent() -> [Objective; 3] {
 }
 
 #[test]
-fn plain_and_biased_updates_follow_the_gradient() {
-    for k in [1, 5, 8, 16, 20, 64] {
-        for (objective, biased) in [(PLAIN, false), (BIASED, true)] {
-            let parameters = point(k, biased);
-            let compared = if biased { 2 * k + 2 } else { 2 * k };
-            let gradient = &objective.gradient(&parameters)[..compared];
-            let difference =
-                largest_difference(gradient, &step_of_the_kernel(&objective, &parameters, biased));
-            assert!(difference < 2e-4, "k = {k}, biased = {biased}: {difference}");
-        }
-    }
-}
-
-#[test]
-fn updates_with_a_link_and_weights_follow_the_gradient() {
-    for k in [1, 5, 8, 16, 20, 64] {
-        for (number, objective) in bent().into_iter().enumerate() {
-            let parameters = point(k, true);
-            let (moved, _) = paced_step(&objective, &parameters, 2.0 * RATE, false, [1.0; 2]);
-            let step: Vec<f64> = moved.iter().map(|moved| moved / -RATE).collect();
-            let difference = largest_difference(&objective.gradient(&parameters), &step);
-            assert!(difference < 2e-4, "k = {k}, objective {number}: {difference}");
-        }
-    }
-}
-
-#[test]
 fn adaptive_steps_are_half_the_gradient_over_the_root_of_the_gathered_squares() {
     for k in [1, 5, 8, 16, 20, 64] {
         for (number, objective) in bent().into_iter().enumerate() {
-            let parameters = point(k, true);
+            let parameters = point(k);
             let half: Vec<f64> = objective.gradient(&parameters).iter().map(|g| g / -2.0).collect();
             let squares = [4.0, 9.0];
-            let (moved, paces) = paced_step(&objective, &parameters, RATE, true, squares);
+            let (moved, paces) = paced_step(&objective, &parameters, RATE, squares);
             let sides = [(0..k, 2 * k), (k..2 * k, 2 * k + 1)];
             for (side, (factors, bias)) in sides.into_iter().enumerate() {
                 let (root, bias_root) =
@@ -218,14 +171,6 @@ fn adaptive_steps_are_half_the_gradient_over_the_root_of_the_gathered_squares() 
             }
         }
     }
-}
-
-#[test]
-fn the_comparison_notices_a_wrong_penalty() {
-    let parameters = point(5, true);
-    let gradient = Objective { reg: 0.06, ..BIASED }.gradient(&parameters);
-    let difference = largest_difference(&gradient, &step_of_the_kernel(&BIASED, &parameters, true));
-    assert!(difference > 1e-3, "{difference}");
 }
 
 /// The baseline's biases are the minimum of its objective: there, the gradient is zero.
@@ -258,4 +203,60 @@ fn the_baseline_ends_where_its_gradient_is_zero() {
     }
     let largest = user_gradient.iter().chain(&item_gradient).fold(0.0, |max, g| f64::max(max, g.abs()));
     assert!(largest < 1e-4, "{largest}");
+}
+
+/// Each model with its defaults, its presets, and both values of its flags and every option of its choices.
+fn variants() -> Vec<(String, Derivation)> {
+    let mut all = Vec::new();
+    for name in derive::names() {
+        let mut add = |what: &str, found: cofactor::Result<Derivation>| {
+            all.extend(found.ok().map(|derivation| (format!("{name} {what}"), derivation)));
+        };
+        add("as it is", derive::find(name, None, &[]));
+        let Ok(entry) = registry::find(name) else { continue };
+        for preset in entry.presets {
+            add(preset.name, derive::find(name, Some(preset.name), &[]));
+        }
+        for knob in entry.knobs {
+            let options = match knob.kind {
+                Kind::Flag => &["true", "false"][..],
+                Kind::Choice { options } => options,
+                _ => &[],
+            };
+            for option in options {
+                let pair = (knob.name.to_owned(), (*option).to_owned());
+                add(&format!("{}={option}", knob.name), derive::find(name, None, &[pair]));
+            }
+        }
+    }
+    assert!(all.len() > 20, "{}", all.len());
+    all
+}
+
+#[test]
+fn every_training_follows_its_derivation() {
+    for (name, derivation) in variants() {
+        for part in &derivation.parts {
+            let checked = check(part, 7, 14).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(checked.passed(), "{name}, {}: {checked:?}", part.objective.title);
+            assert_eq!(checked.training.is_some(), registry::find(&derivation.name).is_ok(), "{name}");
+        }
+    }
+}
+
+/// What would happen if somebody changed a kernel, or an objective, and not the other.
+#[test]
+fn a_training_that_does_not_follow_its_derivation_is_noticed() {
+    for name in ["baseline", "mf", "svdpp", "als", "nmf"] {
+        for mut part in derive::find(name, None, &[]).expect("it has a derivation").parts {
+            for (letter, value) in &mut part.objective.constants {
+                // The training keeps the penalty that it was configured with.
+                *value *= if letter.starts_with('λ') { 1.5 } else { 1.0 };
+            }
+            let checked = check(&part, 7, 14).expect("it can be checked");
+            let training = checked.training.clone().expect("it can be checked");
+            assert!(checked.differences.passed() && !checked.passed(), "{name}: {checked:?}");
+            assert!(training.largest > 10.0 * KERNEL_TOLERANCE, "{name}: {training:?}");
+        }
+    }
 }

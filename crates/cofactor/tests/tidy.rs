@@ -11,6 +11,7 @@ const ORDER: &[&str] = &[
     "fit",
     "algo",
     "registry",
+    "derive",
     "eval",
     "tune",
     "store",

@@ -2,6 +2,7 @@
 
 mod compare;
 mod data;
+mod derive;
 mod doctor;
 mod evaluate;
 mod explain;
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Similar(similar::Args),
     Explain(explain::Args),
     Report(report::Args),
+    Derive(derive::Args),
     Doctor(doctor::Args),
 }
 
@@ -55,6 +57,7 @@ pub(crate) fn dispatch(command: Command, context: &mut Context) -> Result<(), Fa
         Command::Similar(args) => similar::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),
         Command::Report(args) => report::run(&args, context),
+        Command::Derive(args) => derive::run(&args, context),
         Command::Doctor(args) => doctor::run(&args, context),
     }
 }

@@ -17,6 +17,7 @@ const COMMANDS: &[&str] = &[
     "similar",
     "explain",
     "report",
+    "derive",
     "doctor",
 ];
 

@@ -5,6 +5,7 @@
 mod basics;
 mod compare;
 mod data;
+mod derive;
 mod questions;
 mod real;
 mod run;

@@ -64,6 +64,10 @@ use crate::error::Result;
 use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
 use crate::fit::factors::{Factors, Matrix, Prior};
 use crate::fit::model::Tensors;
+use crate::fit::objective::{
+    Expr, Method, Objective, Sample, Set, Training, Unknown, Visits, dot, named, penalty, scalar, scarcity,
+    size, square, squared_norm, sum, vector,
+};
 use crate::fit::ridge::{Penalty, Ridge, Solver, Sweep, settle};
 use crate::fit::rng::{Purpose, stream};
 use crate::fit::run::Run;
@@ -213,12 +217,10 @@ impl Algorithm for Als {
 
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Factors> {
         let mut factors = self.start(train, run);
-        let bias_reg = self.biases.then_some(self.bias_reg);
-        let sweep = Sweep::new(train, Penalty { reg: self.reg, bias_reg, power: self.reg_power });
+        let sweep = Sweep::new(train, self.penalty());
         run.start();
         for _ in 0..self.epochs {
-            let squares =
-                sweep.run(run, &mut factors, || Ridge::new(self.solver, self.factors, self.cg_steps));
+            let squares = sweep.run(run, &mut factors, || self.ridge());
             let train_rmse = (squares / train.len().max(1) as f64).sqrt();
             if run.end_epoch(train_rmse, HINT, |query| factors.predict(query))? == ControlFlow::Break(()) {
                 break;
@@ -231,11 +233,67 @@ impl Algorithm for Als {
     fn restore(&self, tensors: Tensors, _train: &Ratings) -> Result<Factors> {
         Factors::restore(tensors)
     }
+
+    fn objectives(&self) -> Vec<Objective> {
+        vec![self.objective()]
+    }
 }
 
 const HINT: &str = "raise `reg`, or scale the ratings to a smaller range";
 
 impl Als {
+    /// (1) to (3).
+    fn objective(&self) -> Objective {
+        let (p, q, b_u, b_i) = (vector("p", "u"), vector("q", "i"), scalar("b", "u"), scalar("b", "i"));
+        let r_hat = if self.biases {
+            scalar("μ", "") + b_u.clone() + b_i.clone() + dot(&p, &q)
+        } else {
+            dot(&p, &q)
+        };
+        let e = named("e", "ui", scalar("r", "ui") - named("r̂", "ui", r_hat));
+        let side = |rows: Set, index: &'static str, own: Set, vector: &Expr, bias: &Expr| {
+            let weight = named("w", index, size(own) * scarcity(index, self.reg_power));
+            let bias_penalty =
+                if self.biases { penalty(self.bias_reg, "λ_b", square(bias)) } else { 0.0.into() };
+            sum(rows, weight * (penalty(self.reg, "λ", squared_norm(vector)) + bias_penalty))
+        };
+        let users = side(Set::Users, "u", Set::ItemsOf("i"), &p, &b_u);
+        let items = side(Set::Items, "i", Set::UsersOf("u"), &q, &b_i);
+        let unknowns = if self.biases { vec![p, b_u, q, b_i] } else { vec![p, q] };
+        let als = self.clone();
+        Objective {
+            title: "(2)",
+            whole: sum(Set::Ratings, square(&e)) + users + items,
+            unknowns: unknowns.iter().map(Unknown::solved).collect(),
+            method: Method::NormalEquations(if self.biases { 2 } else { 1 }),
+            constants: vec![("λ", self.reg), ("λ_b", self.bias_reg), ("ν", self.reg_power)],
+            training: Some(Training {
+                visits: Visits::Everything,
+                run: Box::new(move |sample, _| als.visit(sample)),
+            }),
+        }
+    }
+
+    /// A sweep over a sample. As many steps of conjugate gradients as there are unknowns end at the solution; a row with few ratings has few different eigenvalues and needs fewer.
+    fn visit(&self, sample: &mut Sample) -> Result<()> {
+        let als = Self { factors: sample.k, cg_steps: sample.k + 1, ..self.clone() };
+        let (train, run) = (sample.ratings(), Run::new(0, 1)?);
+        let mut factors = als.start(&train, &run);
+        sample.fill_factors(&mut factors);
+        Sweep::new(&train, als.penalty()).run(&run, &mut factors, || als.ridge());
+        sample.take_factors(&factors);
+        Ok(())
+    }
+
+    fn penalty(&self) -> Penalty {
+        let bias_reg = self.biases.then_some(self.bias_reg);
+        Penalty { reg: self.reg, bias_reg, power: self.reg_power }
+    }
+
+    fn ridge(&self) -> Ridge {
+        Ridge::new(self.solver, self.factors, self.cg_steps)
+    }
+
     /// Items at their start, everything else at zero. Rows without a rating get no noise and no update.
     fn start(&self, train: &Ratings, run: &Run<'_>) -> Factors {
         let (m, n, k) = (train.users(), train.items(), self.factors);
@@ -359,6 +417,18 @@ mod tests {
             for (exact, steps) in exact.items.as_slice().iter().zip(steps.items.as_slice()) {
                 assert!((exact - steps).abs() < 2e-3, "{exact} and {steps}");
             }
+        }
+    }
+
+    #[test]
+    fn steps_beyond_the_solution_stay_at_it() {
+        let train = ratings();
+        for (factors, reg) in [(1, 0.3), (2, 0.02), (3, 0.001), (20, 0.3)] {
+            let exact = Als { factors, reg, bias_reg: 0.1, epochs: 3, ..Als::default() };
+            let steps = Als { solver: Solver::Cg, cg_steps: 1000, ..exact.clone() };
+            let ((_, exact), (_, steps)) = (fitted(&exact, &train), fitted(&steps, &train));
+            let (exact, steps) = (exact[2], steps[2]);
+            assert!((exact - steps).abs() < 1e-3 * exact, "k = {factors}: {exact} and {steps}");
         }
     }
 

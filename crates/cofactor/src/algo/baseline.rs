@@ -48,6 +48,9 @@ use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
 use crate::fit::bias::Biases;
 use crate::fit::factors::{Factors, Matrix, Prior};
 use crate::fit::model::Tensors;
+use crate::fit::objective::{
+    Method, Objective, Sample, Set, Training, Unknown, Visits, named, scalar, square, sum,
+};
 use crate::fit::run::Run;
 
 /// The parameters.
@@ -135,5 +138,46 @@ impl Algorithm for Baseline {
 
     fn restore(&self, tensors: Tensors, _train: &Ratings) -> Result<Factors> {
         Factors::restore(tensors)
+    }
+
+    fn objectives(&self) -> Vec<Objective> {
+        if self.biases { vec![self.objective()] } else { Vec::new() }
+    }
+}
+
+impl Baseline {
+    /// (1) and (2).
+    fn objective(&self) -> Objective {
+        let (b_u, b_i) = (scalar("b", "u"), scalar("b", "i"));
+        let r_hat = named("r̂", "ui", scalar("μ", "") + b_u.clone() + b_i.clone());
+        let e = named("e", "ui", scalar("r", "ui") - r_hat);
+        let users = scalar("λ_u", "") * sum(Set::Users, square(&b_u));
+        let items = scalar("λ_i", "") * sum(Set::Items, square(&b_i));
+        let baseline = self.clone();
+        Objective {
+            title: "(2)",
+            whole: sum(Set::Ratings, square(&e)) + users + items,
+            unknowns: vec![Unknown::solved(&b_i), Unknown::solved(&b_u)],
+            method: Method::NormalEquations(1),
+            constants: vec![("λ_u", self.reg_user), ("λ_i", self.reg_item)],
+            training: Some(Training {
+                visits: Visits::Everything,
+                run: Box::new(move |sample, _| {
+                    baseline.visit(sample);
+                    Ok(())
+                }),
+            }),
+        }
+    }
+
+    /// A sweep over a sample.
+    fn visit(&self, sample: &mut Sample) {
+        let train = sample.ratings();
+        let mut biases = Biases::start(&train);
+        biases.mean = sample.number("μ", &[]) as f32;
+        (0..sample.users).for_each(|u| sample.fill("b_u", u, &mut biases.users[u..=u]));
+        biases.sweep(&train, self.reg_user, self.reg_item);
+        (0..sample.users).for_each(|u| sample.take("b_u", u, &biases.users[u..=u]));
+        (0..sample.items).for_each(|i| sample.take("b_i", i, &biases.items[i..=i]));
     }
 }

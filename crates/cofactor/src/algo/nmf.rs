@@ -55,6 +55,10 @@ use crate::error::Result;
 use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
 use crate::fit::factors::{Factors, Matrix, Prior};
 use crate::fit::model::Tensors;
+use crate::fit::objective::{
+    Method, Objective, Sample, Set, Training, Unknown, Visits, dot, named, penalty, scalar, scarcity, size,
+    square, squared_norm, sum, vector,
+};
 use crate::fit::ridge::{Penalty, Ridge, Sweep, settle};
 use crate::fit::rng::{Purpose, stream};
 use crate::fit::run::Run;
@@ -144,11 +148,11 @@ impl Algorithm for Nmf {
 
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Factors> {
         let mut factors = self.start(train, run);
-        let sweep = Sweep::new(train, Penalty { reg: self.reg, bias_reg: None, power: self.reg_power });
+        let sweep = Sweep::new(train, self.penalty());
         let hint = "scale the ratings to a smaller range, or raise `reg`";
         run.start();
         for _ in 0..self.epochs {
-            let squares = sweep.run(run, &mut factors, || Ridge::non_negative(self.factors, self.rounds));
+            let squares = sweep.run(run, &mut factors, || self.ridge());
             let train_rmse = (squares / train.len().max(1) as f64).sqrt();
             if run.end_epoch(train_rmse, hint, |query| factors.predict(query))? == ControlFlow::Break(()) {
                 break;
@@ -161,9 +165,53 @@ impl Algorithm for Nmf {
     fn restore(&self, tensors: Tensors, _train: &Ratings) -> Result<Factors> {
         Factors::restore(tensors)
     }
+
+    fn objectives(&self) -> Vec<Objective> {
+        vec![self.objective()]
+    }
 }
 
 impl Nmf {
+    /// (1) to (3).
+    fn objective(&self) -> Objective {
+        let (p, q) = (vector("p", "u"), vector("q", "i"));
+        let e = named("e", "ui", scalar("r", "ui") - named("r̂", "ui", dot(&p, &q)));
+        let weight = |index, own| named("w", index, size(own) * scarcity(index, self.reg_power));
+        let users = sum(Set::Users, weight("u", Set::ItemsOf("i")) * squared_norm(&p));
+        let items = sum(Set::Items, weight("i", Set::UsersOf("u")) * squared_norm(&q));
+        let nmf = self.clone();
+        Objective {
+            title: "(2)",
+            whole: sum(Set::Ratings, square(&e)) + penalty(self.reg, "λ", users + items),
+            unknowns: vec![Unknown::solved(&p), Unknown::solved(&q)],
+            method: Method::Coordinates,
+            constants: vec![("λ", self.reg), ("ν", self.reg_power)],
+            training: Some(Training {
+                visits: Visits::Everything,
+                run: Box::new(move |sample, _| nmf.visit(sample)),
+            }),
+        }
+    }
+
+    /// A sweep of one round over a sample.
+    fn visit(&self, sample: &mut Sample) -> Result<()> {
+        let nmf = Self { factors: sample.k, rounds: 1, ..self.clone() };
+        let (train, run) = (sample.ratings(), Run::new(0, 1)?);
+        let mut factors = nmf.start(&train, &run);
+        sample.fill_factors(&mut factors);
+        Sweep::new(&train, nmf.penalty()).run(&run, &mut factors, || nmf.ridge());
+        sample.take_factors(&factors);
+        Ok(())
+    }
+
+    fn penalty(&self) -> Penalty {
+        Penalty { reg: self.reg, bias_reg: None, power: self.reg_power }
+    }
+
+    fn ridge(&self) -> Ridge {
+        Ridge::non_negative(self.factors, self.rounds)
+    }
+
     /// Factors at their start.
     fn start(&self, train: &Ratings, run: &Run<'_>) -> Factors {
         let k = self.factors;

@@ -14,17 +14,17 @@
 //!
 //! ## Objective
 //! ```text
-//! Σ_{(u,i)∈Ω} [ e_ui² + λ(w_u‖p_u‖² + w_i‖q_i‖²) + λ_b(w_u b_u² + w_i b_i²) + λ_s(Σ_{j∈N(u)} ‖y_j‖² or Σ_{v∈U(i)} ‖x_v‖²) ]      (4)
-//! w_u = (n̄/n_u)^ν, n̄ the mean of n over the users who have any; w_i alike                          (5)
+//! Σ_{(u,i)∈Ω} [ e_ui² + λ(ω_u‖p_u‖² + ω_i‖q_i‖²) + λ_b(ω_u b_u² + ω_i b_i²) + λ_s(Σ_{j∈N(u)} ‖y_j‖² or Σ_{v∈U(i)} ‖x_v‖²) ]      (4)
+//! ω_u = (n̄/n_u)^ν, n̄ the mean of n over the users who have any; ω_i alike                          (5)
 //! ```
 //!
 //! ## Update
 //! An epoch is a pass user by user, if s_u > 0, and a pass item by item, if s_i > 0. In the pass by users w is fixed; for each rating of the user in turn, with
 //! e = e_ui taken before anything moves:
 //! ```text
-//! ∂(4)/∂p_u = −2e(q_i + w_i) + 2λw_u·p_u      p_u ← p_u + 2η(e(q_i + w_i) − λw_u·p_u)           (6)
-//! ∂(4)/∂q_i = −2e(p_u + z_u) + 2λw_i·q_i      q_i ← q_i + 2η(e(p_u + z_u) − λw_i·q_i)           (7)
-//! ∂(4)/∂b_u = −2e + 2λ_b w_u·b_u              b_u ← b_u + 2η_b(e − λ_b w_u·b_u), b_i alike      (8)
+//! ∂(4)/∂p_u = −2e(q_i + w_i) + 2λω_u·p_u      p_u ← p_u + 2η(e(q_i + w_i) − λω_u·p_u)           (6)
+//! ∂(4)/∂q_i = −2e(p_u + z_u) + 2λω_i·q_i      q_i ← q_i + 2η(e(p_u + z_u) − λω_i·q_i)           (7)
+//! ∂(4)/∂b_u = −2e + 2λ_b ω_u·b_u              b_u ← b_u + 2η_b(e − λ_b ω_u·b_u), b_i alike      (8)
 //! ∂(4)/∂y_j = −2e·s_u n_u^−½(q_i + w_i) + 2λ_s·y_j,  for all j∈N(u):
 //!                                             y_j ← y_j + 2η(e·s_u n_u^−½(q_i + w_i) − λ_s·y_j)  (9)
 //! ```
@@ -67,6 +67,10 @@ use crate::error::{Error, Result};
 use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
 use crate::fit::factors::Factors;
 use crate::fit::model::Tensors;
+use crate::fit::objective::{
+    Expr, Method, Objective, Sample, Set, Training, Unknown, Visits, dot, named, penalty, power, scalar,
+    size, square, squared_norm, sum, vector, weight,
+};
 use crate::fit::rng::Purpose;
 use crate::fit::run::Run;
 use crate::fit::sets::{At, Biases, Pace, Side, View, model, predict};
@@ -265,18 +269,14 @@ impl Algorithm for Svdpp {
         run.start();
         for epoch in 0..self.epochs {
             let pace = self.pace(epoch);
-            let error = |at: At, biases: Biases<'_>| {
-                let e = at.rest - mean - biases.sum();
-                pace.descend(biases, e, (1.0, 1.0));
-                e
-            };
+            let error = error(pace, mean);
             let mut squares = 0.0;
             if self.user_set > 0.0 {
-                squares = pace.pass(2 * epoch, by_user, (&mut users, &mut items), None, run, error);
+                squares = pace.pass(2 * epoch, by_user, (&mut users, &mut items), None, run, &error);
                 users.build_sets(by_user, &items, run);
             }
             if self.item_set > 0.0 {
-                squares = pace.pass(2 * epoch + 1, by_item, (&mut items, &mut users), None, run, error);
+                squares = pace.pass(2 * epoch + 1, by_item, (&mut items, &mut users), None, run, &error);
                 items.build_sets(by_item, &users, run);
             }
             let train_rmse = (squares / train.len().max(1) as f64).sqrt();
@@ -296,6 +296,11 @@ impl Algorithm for Svdpp {
         Factors::restore(tensors)
     }
 
+    fn objectives(&self) -> Vec<Objective> {
+        let passes = [(self.user_set, By::User), (self.item_set, By::Item)];
+        passes.into_iter().filter(|(strength, _)| *strength > 0.0).map(|(_, by)| self.objective(by)).collect()
+    }
+
     fn check(&self) -> Result<()> {
         if self.user_set > 0.0 || self.item_set > 0.0 {
             return Ok(());
@@ -306,6 +311,163 @@ impl Algorithm for Svdpp {
 }
 
 const TOO_FAST: &str = "lower `rate` (and `bias_rate`), or raise `reg` or `set_reg`";
+
+/// e of a rating; moves its biases by (8), and those of the set as (9) and (10) do.
+fn error(pace: Pace, mean: f32) -> impl Fn(At, Biases<'_>) -> f32 {
+    move |at, biases| {
+        let e = at.rest - mean - biases.sum();
+        pace.descend(biases, e, (1.0, 1.0));
+        e
+    }
+}
+
+/// Whose sets a pass moves; the others' stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    User,
+    Item,
+}
+
+/// What is said about a row by its set, and the terms that the pass moves in it.
+struct SetTerms {
+    vector: Expr,
+    bias: Expr,
+    gift: Expr,
+    gift_bias: Expr,
+    /// The squares of all gifts of the set.
+    squares: Expr,
+}
+
+impl SetTerms {
+    /// (2) or (3): s·n^−½ times the sums of the gifts, in the letters given.
+    fn new(
+        set: Set,
+        strength: Expr,
+        [vector_of, bias_of]: [&'static str; 2],
+        gift: Expr,
+        gift_bias: Expr,
+    ) -> Self {
+        let index = if matches!(set, Set::ItemsOf(_)) { "u" } else { "i" };
+        let scale = strength * power(&size(set), -0.5);
+        Self {
+            vector: named(vector_of, index, scale.clone() * sum(set, gift.clone())),
+            bias: named(bias_of, index, scale * sum(set, gift_bias.clone())),
+            squares: sum(set, squared_norm(&gift) + square(&gift_bias)),
+            gift,
+            gift_bias,
+        }
+    }
+
+    fn by(by: By) -> Self {
+        match by {
+            By::User => {
+                let (y, bias) = (vector("y", "j"), scalar("β", "j"));
+                Self::new(Set::ItemsOf("j"), scalar("s_u", ""), ["z", "c"], y, bias)
+            }
+            By::Item => {
+                let (x, bias) = (vector("x", "v"), scalar("γ", "v"));
+                Self::new(Set::UsersOf("v"), scalar("s_i", ""), ["w", "d"], x, bias)
+            }
+        }
+    }
+}
+
+impl Svdpp {
+    /// (1) to (5) in the pass by users or by items.
+    fn objective(&self, by: By) -> Objective {
+        let (p, q, b_u, b_i) = (vector("p", "u"), vector("q", "i"), scalar("b", "u"), scalar("b", "i"));
+        let moved = SetTerms::by(by);
+        let still = |strength: f64, letter: Expr| if strength > 0.0 { letter } else { Expr::Number(0.0) };
+        let [z, w, c, d] = match by {
+            By::User => {
+                let still = |letter| still(self.item_set, letter);
+                [moved.vector, still(vector("w", "i")), moved.bias, still(scalar("d", "i"))]
+            }
+            By::Item => {
+                let still = |letter| still(self.user_set, letter);
+                [still(vector("z", "u")), moved.vector, still(scalar("c", "u")), moved.bias]
+            }
+        };
+        let biases = scalar("μ", "") + b_u.clone() + c + b_i.clone() + d;
+        let r_hat = named("r̂", "ui", biases + dot(&(p.clone() + z), &(q.clone() + w)));
+        let e = named("e", "ui", scalar("r", "ui") - r_hat);
+        let (w_u, w_i) = (weight("ω", "u", self.reg_power), weight("ω", "i", self.reg_power));
+        let weighed = |user: Expr, item: Expr| w_u.clone() * user + w_i.clone() * item;
+        let share = square(&e)
+            + penalty(self.reg, "λ", weighed(squared_norm(&p), squared_norm(&q)))
+            + penalty(self.bias_reg, "λ_b", weighed(square(&b_u), square(&b_i)))
+            + penalty(self.set_reg, "λ_s", moved.squares);
+        let unknown = |rate: &'static str| move |letter: Expr| Unknown::new(&letter, &scalar(rate, ""));
+        let vectors = [p, q, moved.gift].into_iter().map(unknown("η"));
+        let (title, visits) = match by {
+            By::User => ("(4) in the pass by users, the sets of the items fixed", Visits::OneUser),
+            By::Item => ("(4) in the pass by items, the sets of the users fixed", Visits::OneItem),
+        };
+        let svdpp = self.clone();
+        Objective {
+            title,
+            whole: sum(Set::Ratings, share),
+            unknowns: vectors.chain([b_u, b_i, moved.gift_bias].into_iter().map(unknown("η_b"))).collect(),
+            method: Method::Stochastic,
+            constants: vec![
+                ("s_u", self.user_set),
+                ("s_i", self.item_set),
+                ("λ", self.reg),
+                ("λ_b", self.bias_reg),
+                ("λ_s", self.set_reg),
+                ("ν", self.reg_power),
+            ],
+            training: Some(Training {
+                visits,
+                run: Box::new(move |sample, ratings| svdpp.visit(by, sample, ratings)),
+            }),
+        }
+    }
+
+    /// A pass over these ratings of a sample.
+    fn visit(&self, by: By, sample: &mut Sample, ratings: &[(usize, usize)]) -> Result<()> {
+        let svdpp = Self {
+            factors: sample.k,
+            rate: sample.number("η", &[]),
+            bias_rate: sample.number("η_b", &[]),
+            ..self.clone()
+        };
+        let (run, visited) = (Run::new(0, 1)?, sample.visited(ratings));
+        let (mut users, mut items) = svdpp.start(&sample.ratings(), &run);
+        // The weights are those of all ratings; rows that are not visited have none.
+        users.counts = View::ByUser(&visited).counts();
+        items.counts = View::ByItem(&visited).counts();
+        for (side, letters) in [(&mut users, USER_LETTERS), (&mut items, ITEM_LETTERS)] {
+            exchange(side, letters, |letter, row, values| sample.fill(letter, row, values));
+        }
+        let pace = svdpp.pace(0);
+        let error = error(pace, sample.number("μ", &[]) as f32);
+        match by {
+            By::User => pace.pass(0, View::ByUser(&visited), (&mut users, &mut items), None, &run, error),
+            By::Item => pace.pass(0, View::ByItem(&visited), (&mut items, &mut users), None, &run, error),
+        };
+        for (side, letters) in [(&mut users, USER_LETTERS), (&mut items, ITEM_LETTERS)] {
+            exchange(side, letters, |letter, row, values| sample.take(letter, row, values));
+        }
+        Ok(())
+    }
+}
+
+/// The letters of a side: its own vectors and biases, those that it gives, and those of its sets.
+const USER_LETTERS: [&str; 6] = ["p_u", "b_u", "x_u", "γ_u", "z_u", "c_u"];
+const ITEM_LETTERS: [&str; 6] = ["q_i", "b_i", "y_i", "β_i", "w_i", "d_i"];
+
+/// Goes over everything that a side has learned, under its letters.
+fn exchange(side: &mut Side, letters: [&str; 6], mut with: impl FnMut(&str, usize, &mut [f32])) {
+    for row in 0..side.rows() {
+        with(letters[0], row, side.own.row_mut(row));
+        with(letters[1], row, &mut side.own_bias[row..=row]);
+        with(letters[2], row, side.gift.row_mut(row));
+        with(letters[3], row, &mut side.gift_bias[row..=row]);
+        with(letters[4], row, side.set.row_mut(row));
+        with(letters[5], row, &mut side.set_bias[row..=row]);
+    }
+}
 
 impl Svdpp {
     /// Both sides before the first pass.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::model::{Model, Tensors};
+use super::objective::Objective;
 use super::run::Run;
 use crate::data::ratings::Ratings;
 use crate::error::{Error, Result};
@@ -47,6 +48,12 @@ pub trait Algorithm: Default + Serialize + DeserializeOwned + Send + Sync {
     /// Makes the model from its tensors and the ratings it was trained on, which carry no times. The file's frame has been
     /// checked, the shapes have not.
     fn restore(&self, tensors: Tensors, train: &Ratings) -> Result<Self::Model>;
+
+    /// What it minimises, as expressions, each with a stretch of its training: `cofactor derive` differentiates them and holds the training against the gradient. Empty for an
+    /// algorithm that follows no gradient.
+    fn objectives(&self) -> Vec<Objective> {
+        Vec::new()
+    }
 
     /// What the ranges of the knobs cannot say, such as one parameter depending on another.
     fn check(&self) -> Result<()> {

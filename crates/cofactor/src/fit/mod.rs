@@ -5,6 +5,7 @@ pub mod bias;
 pub mod factors;
 pub mod model;
 pub mod neighbours;
+pub mod objective;
 pub mod ridge;
 pub mod rng;
 pub mod run;

@@ -196,6 +196,9 @@ enum Method {
     },
 }
 
+/// A squared gradient of less than this part of the first one is rounding alone; a step along it would divide rounding by rounding.
+const SOLVED: f32 = 1e-12;
+
 /// Vectors of one run of conjugate gradients, as long as a row.
 struct Vectors {
     /// −½∇f.
@@ -292,12 +295,13 @@ impl Vectors {
         direction.copy_from_slice(downhill);
         let mut bias_direction = bias_downhill;
         let mut slope = dot(isa, downhill, downhill) + bias_downhill * bias_downhill;
+        let solved = SOLVED * slope;
         for _ in 0..steps {
             set_scaled(image, -reg, direction);
             let errors = gathered.image(isa, direction, bias_direction, image);
             let bias_image = moves * (errors.sum - bias_reg * bias_direction);
             let curvature = -(dot(isa, direction, image) + bias_direction * bias_image);
-            if slope == 0.0 || curvature <= 0.0 {
+            if slope <= solved || curvature <= 0.0 {
                 break;
             }
             let step = slope / curvature;

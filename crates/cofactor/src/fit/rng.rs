@@ -30,6 +30,8 @@ pub enum Purpose {
     RowOrder = 7,
     /// Which parameters a trial of a search has; by trial.
     Proposal = 20,
+    /// Where a derivation is checked; by point.
+    Check = 30,
 }
 
 /// The stream of that seed, purpose and row.

@@ -7,6 +7,7 @@ use super::html::{count, duration, escape, facts, name, part, section, table};
 use super::plot::number;
 use super::words::{Unit, headline, in_order, interval, metric_name};
 use super::{Data, Example, Machine, Pick, Reason, Report, Split, map, prose};
+use crate::derive;
 use crate::eval::metric::Metric;
 
 const STYLE: &str = include_str!("page.css");
@@ -56,13 +57,14 @@ impl Page<'_> {
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
              <meta name=\"color-scheme\" content=\"light dark\">\
              <meta name=\"generator\" content=\"Cofactor {version}\">\
-             <title>{title}</title><link rel=\"icon\" href=\"{ICON}\"><style>{STYLE}</style></head>\n<body>\
+             <title>{title}</title><link rel=\"icon\" href=\"{ICON}\"><style>{STYLE}{derivation}</style></head>\n<body>\
              <header><div class=\"bar\"><p class=\"brand\">Cofactor</p><nav aria-label=\"Sections\">{links}</nav>\
              <button id=\"theme\" type=\"button\" hidden>Dark</button></div>\
              <p class=\"subject\">{subject}</p><h1>{heading}</h1><p class=\"lead\">{lead}</p></header>\n\
              <main>{stats}\n{sections}</main>\n\
              <footer><p>Made by Cofactor {version} with one command: <code>{command}</code></p></footer>\
              <script>{SCRIPT}</script></body></html>\n",
+            derivation = derive::STYLE,
             title = escape(self.title),
             version = escape(self.version),
             subject = self.subject,
@@ -97,6 +99,7 @@ impl Report {
             ("items", "Items", self.items()),
             ("picks", "One user", self.example.as_ref().map(example).unwrap_or_default()),
             ("equations", "How it learns", equations(&self.model.documentation)),
+            ("derivation", "The mathematics, derived", self.derivation()),
             ("run", "This run", self.run()),
         ];
         let (data, model) = (name(&self.data.name), name(&self.model.title));
@@ -130,6 +133,11 @@ impl Report {
         };
         stats.push(("Training".into(), duration(self.seconds.fit), epochs));
         key_figures(&stats)
+    }
+
+    /// From the objective to the gradient, for the parameters of this run; nothing for a model that this version does not derive.
+    fn derivation(&self) -> String {
+        derive::of_config(&self.model.name, &self.model.config).as_ref().map(derive::html).unwrap_or_default()
     }
 
     fn learning(&self) -> String {

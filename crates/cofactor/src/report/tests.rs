@@ -106,9 +106,21 @@ fn every_part_has_its_place() {
 }
 
 #[test]
+fn the_model_of_the_run_is_derived() {
+    let mut report = sample();
+    assert!(!report.html().contains("id=\"derivation\""), "an unknown parameter: another version's model");
+    report.model.config = serde_json::from_value(json!({"factors": 5, "link": "logistic"})).unwrap();
+    let html = report.html();
+    assert!(html.contains("<section id=\"derivation\">") && html.contains("<a href=\"#derivation\">"));
+    assert!(html.contains("logistic curve, chain rule") && html.contains("<mi>σ</mi>"));
+}
+
+#[test]
 fn tags_are_closed_in_order() {
     let mut open = Vec::new();
-    let html = sample().html();
+    let mut report = sample();
+    report.model.config = serde_json::from_value(json!({"factors": 5})).unwrap();
+    let html = report.html();
     let body = &html[html.find("<body>").unwrap()..html.find("<script>").unwrap()];
     for tag in tags(body) {
         let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
