@@ -33,8 +33,14 @@ const ITEMS: usize = 120;
 /// So many of them are named, half for their rise and half for their fall.
 const NAMED: usize = 6;
 
-/// Looks at the items with the most ratings. An item's rise is the mean of the last quarter of its bins minus that of the first one. Nothing for fewer than four bins
-/// or items.
+impl DriftingItem {
+    /// The mean of the last quarter of its bins minus that of the first one: a single bin has few ratings.
+    pub fn rise(&self) -> f32 {
+        rise(&self.biases)
+    }
+}
+
+/// Looks at the items with the most ratings. Nothing for fewer than four bins or items.
 pub(super) fn drifts(drift: &ItemDrift<'_>, train: &Ratings) -> Option<Drifts> {
     let bins = drift.bounds.len().saturating_sub(1);
     let counts = train.item_counts();

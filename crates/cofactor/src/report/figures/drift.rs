@@ -8,6 +8,9 @@ use crate::eval::drift::{DriftingItem, Drifts};
 use crate::report::html::{Figure, count, table};
 use crate::report::plot::{Anchor, Axis, Plot, Tick, number};
 
+/// The names stand to the right of the lines, on this part of their length.
+const NAMES: f64 = 0.3;
+
 /// The drift of the items' biases: a line for each, those that moved the most by name.
 pub(crate) fn drift(drifts: &Drifts) -> String {
     let Drifts { bounds, named, others } = drifts;
@@ -16,7 +19,8 @@ pub(crate) fn drift(drifts: &Drifts) -> String {
     let (low, high) = all().fold((0.0, 0.0), |(low, high): (f64, f64), b| (low.min(b), high.max(b)));
     let middles: Vec<f64> =
         bounds.windows(2).map(|bin| f64::midpoint(bin[0] as f64, bin[1] as f64)).collect();
-    let x = Axis::linear(start as f64, end as f64, 6).with_ticks(dates(start, end));
+    let with_names = end as f64 + NAMES * (end - start) as f64;
+    let x = Axis::linear(start as f64, with_names, 6).with_ticks(dates(start, end));
     let mut plot = Plot::new(x, Axis::rounded(low, high, 5));
     let points = |biases: &[f32]| -> Vec<(f64, f64)> {
         middles.iter().copied().zip(biases.iter().map(|&bias| f64::from(bias))).collect()
@@ -31,7 +35,7 @@ pub(crate) fn drift(drifts: &Drifts) -> String {
             plot.line(class, points(&item.biases));
         }
     }
-    label(&mut plot, end as f64, named, (high - low) / 14.0);
+    label(&mut plot, *middles.last().unwrap_or(&(end as f64)), named, (high - low) / 14.0);
     let title = statement(named);
     let reading = format!(
         "What time adds to an item's bias, in units of the ratings, for the {} items with the most ratings. Each line is an item; coloured are the three that \
@@ -39,34 +43,33 @@ pub(crate) fn drift(drifts: &Drifts) -> String {
         named.len() + others.len()
     );
     let rows = named.iter().map(|item| {
-        let (first, last) = (item.biases.first().copied(), item.biases.last().copied());
         let told = |bias: Option<f32>| number(f64::from(bias.unwrap_or_default()), 3);
-        vec![item.name.clone(), count(item.ratings), told(first), told(last)]
+        let (first, last) = (item.biases.first().copied(), item.biases.last().copied());
+        vec![item.name.clone(), count(item.ratings), told(first), told(last), told(Some(item.rise()))]
     });
     let chart = plot.finish("time of the rating", "drift of the bias", &title);
-    let table = table(&["item", "ratings", "drift at the start", "drift at the end"], rows);
+    let table = table(
+        &["item", "ratings", "drift at the start", "drift at the end", "last quarter less first"],
+        rows,
+    );
     Figure { id: "drift", title: &title, reading: &reading, chart: &chart, table: &table }.html()
 }
 
 fn statement(named: &[DriftingItem]) -> String {
-    let change = |item: &DriftingItem| match item.biases[..] {
-        [first, .., last] => f64::from(last) - f64::from(first),
-        _ => 0.0,
-    };
     match (named.first(), named.last()) {
         (Some(up), Some(down)) => format!(
-            "Tastes move: “{}” by {:+.2} from the first ratings to the last, “{}” by {:+.2}",
+            "Tastes move: “{}” by {:+.2} from the first quarter of the time to the last, “{}” by {:+.2}",
             up.name,
-            change(up),
+            up.rise(),
             down.name,
-            change(down)
+            down.rise()
         )
         .replace("by -", "by −"),
         _ => String::new(),
     }
 }
 
-/// Names the lines at their right ends, no two nearer than `gap`.
+/// Names the lines to the right of their ends, no two nearer than `gap`, and as near to the lines as that leaves them.
 fn label(plot: &mut Plot, end: f64, named: &[DriftingItem], gap: f64) {
     let half = named.len() / 2;
     let mut labels: Vec<(f64, &str, bool)> = named
@@ -78,10 +81,17 @@ fn label(plot: &mut Plot, end: f64, named: &[DriftingItem], gap: f64) {
         .collect();
     labels.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut above = f64::INFINITY;
-    for (at, name, rises) in labels {
-        let place = at.min(above - gap);
-        above = place;
-        plot.text(if rises { "label" } else { "label fall" }, (end, place), (-4, 4), Anchor::End, name);
+    let places: Vec<f64> = labels
+        .iter()
+        .map(|&(at, ..)| {
+            above = at.min(above - gap);
+            above
+        })
+        .collect();
+    let too_low = labels.iter().zip(&places).map(|((at, ..), place)| at - place).sum::<f64>();
+    let up = too_low / labels.len().max(1) as f64;
+    for ((_, name, rises), place) in labels.into_iter().zip(places) {
+        plot.text(if rises { "label" } else { "label fall" }, (end, place + up), (8, 4), Anchor::Start, name);
     }
 }
 
