@@ -155,11 +155,11 @@ fn add_products<S: Simd, const C: usize>(
         parts[c] = f32x16::from_slice(simd, &x[at + c * LANES..][..LANES]);
     }
     let mut start = at;
-    for l in 0..LANES {
+    for sum in sums {
         let row = &rows[start..start + C * LANES];
         for c in 0..C {
             let entries = f32x16::from_slice(simd, &row[c * LANES..(c + 1) * LANES]);
-            sums[l] = entries.mul_add_precise(parts[c], sums[l]);
+            *sum = entries.mul_add_precise(parts[c], *sum);
         }
         start += x.len();
     }
@@ -206,9 +206,9 @@ fn add_rows<S: Simd, const C: usize>(
         sums[c] = f32x16::from_slice(simd, &out[c * LANES..(c + 1) * LANES]);
     }
     let mut start = at;
-    for l in 0..LANES {
+    for &error in errors {
         let row = &rows[start..start + C * LANES];
-        let error = f32x16::splat(simd, errors[l]);
+        let error = f32x16::splat(simd, error);
         for c in 0..C {
             let entries = f32x16::from_slice(simd, &row[c * LANES..(c + 1) * LANES]);
             sums[c] = error.mul_add_precise(entries, sums[c]);
