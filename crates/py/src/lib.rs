@@ -6,6 +6,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
 mod columns;
+mod derive;
 mod errors;
 mod experiments;
 mod fitted;
@@ -20,6 +21,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use crate::columns::{ArrowColumn, arrow_columns, find_columns};
+    #[pymodule_export]
+    use crate::derive::{check_derivation, derivation};
     #[pymodule_export]
     use crate::experiments::{compare, evaluate, tune};
     #[pymodule_export]

@@ -59,7 +59,7 @@ pub(crate) fn configured(
     make().map_err(|error: cofactor::Error| raised(py, &error))
 }
 
-fn object(py: Python<'_>, name: &str, json: &str) -> PyResult<Map<String, Value>> {
+pub(crate) fn object(py: Python<'_>, name: &str, json: &str) -> PyResult<Map<String, Value>> {
     serde_json::from_str(json).map_err(|error| {
         bad_argument(py, name, json, &format!("finite numbers, texts, true and false ({error})"))
     })

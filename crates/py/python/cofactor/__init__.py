@@ -14,6 +14,7 @@ trained; each has a class of its own. Errors are in `cofactor.errors`.
 """
 
 from . import _models, errors
+from ._derive import Check, Derivation, derive
 from ._experiments import compare, cross_validate, evaluate, tune
 from ._model import REGISTRY as _registry
 from ._model import Model, load_model
@@ -42,10 +43,12 @@ from ._results import (
 from .errors import CofactorError
 
 __all__ = [
+    "Check",
     "CofactorError",
     "Compared",
     "Comparison",
     "Contribution",
+    "Derivation",
     "Estimate",
     "Evaluation",
     "Explanation",
@@ -66,6 +69,7 @@ __all__ = [
     "compare",
     "cross_validate",
     "datasets",
+    "derive",
     "errors",
     "evaluate",
     "load",

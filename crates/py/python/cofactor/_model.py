@@ -58,7 +58,7 @@ class Model:
     def _set(self, circumstances: dict[str, Any], parameters: dict[str, Any]) -> None:
         """Takes parameters over once the library has accepted them."""
         name, preset = circumstances["name"], circumstances["preset"]
-        config: dict[str, Any] = json.loads(_native.configure(name, preset, _json(parameters)))
+        config: dict[str, Any] = json.loads(_native.configure(name, preset, plain_json(parameters)))
         for which, most in (("seed", 2**64 - 1), ("threads", 2**16 - 1)):
             value = circumstances[which]
             if not isinstance(value, Integral) or not 0 <= int(value) <= most:
@@ -151,7 +151,7 @@ class Model:
         return self
 
     def _wanted(self, label: str | None = None) -> dict[str, Any]:
-        given = _json(self._parameters)
+        given = plain_json(self._parameters)
         return {
             "label": label or self.name, "name": self.name, "preset": self.preset, "parameters": given,
             "seed": int(self.seed), "threads": int(self.threads),
@@ -472,7 +472,8 @@ def _as_python(value: Any) -> str:
     return repr(value)
 
 
-def _json(parameters: Mapping[str, Any]) -> str:
+def plain_json(parameters: Mapping[str, Any]) -> str:
+    """Parameters as the native half takes them; `None` stands for the default."""
     return json.dumps({name: _plain(name, value) for name, value in parameters.items() if value is not None})
 
 
