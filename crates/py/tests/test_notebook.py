@@ -37,6 +37,12 @@ def test_it_is_committed_with_the_outputs_of_one_run(notebook: nbformat.Notebook
     assert NOTEBOOK.stat().st_size < MOST_BYTES
 
 
+def test_it_shows_no_ratings_of_single_users(notebook: nbformat.NotebookNode) -> None:
+    """MovieLens' licence does not let them be passed on; a table of `Ratings` would show its first rows."""
+    shown = [output.get("data", {}).get("text/html", "") for cell in code_of(notebook) for output in cell.outputs]
+    assert not [page for page in shown if ">user</th>" in page]
+
+
 def test_it_runs_from_start_to_end(notebook: nbformat.NotebookNode, ml100k: cofactor.Ratings) -> None:
     fresh = nbformat.from_dict(notebook)
     for cell in code_of(fresh):
