@@ -204,7 +204,7 @@ impl Study {
 }
 
 impl Header {
-    /// The head of a new study: of `entry`, over the space and with the fixed parameters that [`super::space`] has made of `config`, on the
+    /// The head of a new study: of `entry`, over the space and with the fixed parameters that [`super::space()`] has made of `config`, on the
     /// training parts of a split of these ratings. Cost: linear, for the fingerprint.
     pub fn new(
         entry: &Entry,
