@@ -256,13 +256,13 @@ mod tests {
             };
             let x = &entries[38 * stride..39 * stride];
             let zeros = vec![0.0; count];
-            let mut gathered = Gathered::new(stride);
-            gathered.gather(Isa::detect(), Samples { rows: &[1; 50], targets: &[2.0; 50], weights: None, ..samples });
-            gathered.gather(Isa::detect(), samples);
             for (targeted, samples) in [(true, samples), (false, Samples { targets: &zeros, ..samples })] {
                 let mut expected = vec![0.5; stride];
                 let errors = twin::residual(samples, x, bias, &mut expected);
                 for isa in Isa::all() {
+                    let mut gathered = Gathered::new(stride);
+                    gathered.gather(isa, Samples { rows: &[1; 50], targets: &[2.0; 50], weights: None, ..samples });
+                    gathered.gather(isa, samples);
                     let mut out = vec![0.5; stride];
                     let found = if targeted {
                         gathered.residual(isa, x, bias, &mut out)

@@ -333,3 +333,37 @@ fn add_scaled(out: &mut [f32], by: f32, vector: &[f32]) {
         *out += by * entry;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::rng::{Purpose, stream};
+    use rand::RngExt;
+
+    #[test]
+    fn steps_beyond_the_solution_stay_at_it() {
+        for number in 0..600 {
+            let mut stream = stream(3, Purpose::ItemFactors, number);
+            let (n, k) = (stream.random_range(1..4_usize), stream.random_range(1..6_usize));
+            let mut matrix = Matrix::zeros(n, k);
+            for row in 0..n {
+                matrix.row_mut(row)[..k].fill_with(|| stream.random_range(-1.0..1.0));
+            }
+            let places: Vec<u32> = (0..n as u32).collect();
+            let targets: Vec<f32> = places.iter().map(|_| stream.random_range(-2.0..2.0)).collect();
+            let samples =
+                Samples { matrix: matrix.as_slice(), rows: &places, weights: None, targets: &targets };
+            let problem = Problem { samples, reg: 0.2, bias_reg: (number % 2 == 0).then_some(0.1) };
+            let solved = |solver| {
+                let (mut x, mut bias) = (vec![0.0; padded(k)], 0.0);
+                let value = Ridge::new(solver, k, 200).solve(Isa::detect(), problem, &mut x, &mut bias);
+                (value, x, bias)
+            };
+            let ((exact, x, bias), (value, y, other)) = (solved(Solver::Cholesky), solved(Solver::Cg));
+            assert!((value - exact).abs() < 1e-4, "{number}: {value} and {exact}");
+            for (a, b) in x.iter().zip(&y).chain([(&bias, &other)]) {
+                assert!((a - b).abs() < 1e-3, "{number}: {a} and {b}");
+            }
+        }
+    }
+}
