@@ -328,87 +328,6 @@ impl Algorithm for Mf {
     }
 }
 
-impl Mf {
-    /// (1) to (5).
-    fn objective(&self) -> Objective {
-        let (p, q, b_u, b_i) = (vector("p", "u"), vector("q", "i"), scalar("b", "u"), scalar("b", "i"));
-        let z = if self.biases {
-            scalar("μ", "") + b_u.clone() + b_i.clone() + dot(&p, &q)
-        } else {
-            dot(&p, &q)
-        };
-        let g = match self.link {
-            Onto::Identity => z,
-            Onto::Logistic => {
-                let (min, max) = (scalar("r_min", ""), scalar("r_max", ""));
-                min.clone() + (max - min) * logistic(&named("z", "ui", z))
-            }
-        };
-        let e = named("e", "ui", scalar("r", "ui") - named("r̂", "ui", g));
-        let (w_u, w_i) = (weight("w", "u", self.reg_power), weight("w", "i", self.reg_power));
-        let weighed = |user: Expr, item: Expr| w_u.clone() * user + w_i.clone() * item;
-        let mut share = square(&e) + penalty(self.reg, "λ", weighed(squared_norm(&p), squared_norm(&q)));
-        let mut unknowns = vec![
-            Unknown::new(&p, &self.step_rate("η", "G", "u")),
-            Unknown::new(&q, &self.step_rate("η", "G", "i")),
-        ];
-        if self.biases {
-            share = share + penalty(self.bias_reg, "λ_b", weighed(square(&b_u), square(&b_i)));
-            unknowns.push(Unknown::new(&b_u, &self.step_rate("η_b", "G_b", "u")));
-            unknowns.push(Unknown::new(&b_i, &self.step_rate("η_b", "G_b", "i")));
-        }
-        let mf = self.clone();
-        Objective {
-            title: "(4)",
-            whole: sum(Set::Ratings, share),
-            unknowns,
-            method: Method::Stochastic,
-            constants: vec![
-                ("λ", self.reg),
-                ("λ_b", self.bias_reg),
-                ("ν", self.reg_power),
-                ("r_min", 1.0),
-                ("r_max", 5.0),
-                ("G_u", 1.0),
-                ("G_i", 1.0),
-                ("G_b,u", 1.0),
-                ("G_b,i", 1.0),
-            ],
-            training: Some(Training {
-                visits: Visits::OneRating,
-                run: Box::new(move |sample, rating| mf.visit(sample, rating)),
-            }),
-        }
-    }
-
-    /// What the gradient is multiplied by. Adagrad's η/√G stands for 2η.
-    fn step_rate(&self, rate: &'static str, squares: &'static str, index: &'static str) -> Expr {
-        match self.schedule {
-            Schedule::Adagrad => 0.5 * scalar(rate, "") * power(&scalar(squares, index), -0.5),
-            Schedule::Decay | Schedule::Bold => scalar(rate, ""),
-        }
-    }
-
-    /// [`Self::pass`] over these ratings of a sample.
-    fn visit(&self, sample: &mut Sample, ratings: &[(usize, usize)]) -> Result<()> {
-        let mf = Self {
-            factors: sample.k,
-            rate: sample.number("η", &[]),
-            bias_rate: sample.number("η_b", &[]),
-            ..self.clone()
-        };
-        let (train, run) = (sample.ratings(), Run::new(0, 1)?);
-        let mut sides = Sides::new(&mf, &train);
-        let mut factors = mf.start(&train, &sides, &run)?;
-        factors.link = mf.link(Scale { min: 1.0, max: 5.0 })?;
-        sample.fill_factors(&mut factors);
-        let grid = Grid::new(&sample.visited(ratings), factors.users.stride(), &run);
-        mf.pass(0, 1.0, &grid, &mut factors, &mut sides, &run);
-        sample.take_factors(&factors);
-        Ok(())
-    }
-}
-
 /// The bold driver: what it multiplies the rates by, and the objective that it saw last.
 struct Driver {
     boldness: f64,
@@ -587,6 +506,88 @@ impl Mf {
 fn fill_unseen(matrix: &mut Matrix, counts: &[usize], vector: &[f32]) {
     for (row, _) in counts.iter().enumerate().filter(|&(_, &count)| count == 0) {
         matrix.row_mut(row)[..vector.len()].copy_from_slice(vector);
+    }
+}
+
+/// What `cofactor derive` differentiates, and holds against the training above.
+impl Mf {
+    /// (1) to (5).
+    fn objective(&self) -> Objective {
+        let (p, q, b_u, b_i) = (vector("p", "u"), vector("q", "i"), scalar("b", "u"), scalar("b", "i"));
+        let z = if self.biases {
+            scalar("μ", "") + b_u.clone() + b_i.clone() + dot(&p, &q)
+        } else {
+            dot(&p, &q)
+        };
+        let g = match self.link {
+            Onto::Identity => z,
+            Onto::Logistic => {
+                let (min, max) = (scalar("r_min", ""), scalar("r_max", ""));
+                min.clone() + (max - min) * logistic(&named("z", "ui", z))
+            }
+        };
+        let e = named("e", "ui", scalar("r", "ui") - named("r̂", "ui", g));
+        let (w_u, w_i) = (weight("w", "u", self.reg_power), weight("w", "i", self.reg_power));
+        let weighed = |user: Expr, item: Expr| w_u.clone() * user + w_i.clone() * item;
+        let mut share = square(&e) + penalty(self.reg, "λ", weighed(squared_norm(&p), squared_norm(&q)));
+        let mut unknowns = vec![
+            Unknown::new(&p, &self.step_rate("η", "G", "u")),
+            Unknown::new(&q, &self.step_rate("η", "G", "i")),
+        ];
+        if self.biases {
+            share = share + penalty(self.bias_reg, "λ_b", weighed(square(&b_u), square(&b_i)));
+            unknowns.push(Unknown::new(&b_u, &self.step_rate("η_b", "G_b", "u")));
+            unknowns.push(Unknown::new(&b_i, &self.step_rate("η_b", "G_b", "i")));
+        }
+        let mf = self.clone();
+        Objective {
+            title: "(4)",
+            whole: sum(Set::Ratings, share),
+            unknowns,
+            method: Method::Stochastic,
+            constants: vec![
+                ("λ", self.reg),
+                ("λ_b", self.bias_reg),
+                ("ν", self.reg_power),
+                ("r_min", 1.0),
+                ("r_max", 5.0),
+                ("G_u", 1.0),
+                ("G_i", 1.0),
+                ("G_b,u", 1.0),
+                ("G_b,i", 1.0),
+            ],
+            training: Some(Training {
+                visits: Visits::OneRating,
+                run: Box::new(move |sample, rating| mf.visit(sample, rating)),
+            }),
+        }
+    }
+
+    /// What the gradient is multiplied by. Adagrad's η/√G stands for 2η.
+    fn step_rate(&self, rate: &'static str, squares: &'static str, index: &'static str) -> Expr {
+        match self.schedule {
+            Schedule::Adagrad => 0.5 * scalar(rate, "") * power(&scalar(squares, index), -0.5),
+            Schedule::Decay | Schedule::Bold => scalar(rate, ""),
+        }
+    }
+
+    /// [`Self::pass`] over these ratings of a sample.
+    fn visit(&self, sample: &mut Sample, ratings: &[(usize, usize)]) -> Result<()> {
+        let mf = Self {
+            factors: sample.k,
+            rate: sample.number("η", &[]),
+            bias_rate: sample.number("η_b", &[]),
+            ..self.clone()
+        };
+        let (train, run) = (sample.ratings(), Run::new(0, 1)?);
+        let mut sides = Sides::new(&mf, &train);
+        let mut factors = mf.start(&train, &sides, &run)?;
+        factors.link = mf.link(Scale { min: 1.0, max: 5.0 })?;
+        sample.fill_factors(&mut factors);
+        let grid = Grid::new(&sample.visited(ratings), factors.users.stride(), &run);
+        mf.pass(0, 1.0, &grid, &mut factors, &mut sides, &run);
+        sample.take_factors(&factors);
+        Ok(())
     }
 }
 

@@ -172,38 +172,6 @@ impl Algorithm for Nmf {
 }
 
 impl Nmf {
-    /// (1) to (3).
-    fn objective(&self) -> Objective {
-        let (p, q) = (vector("p", "u"), vector("q", "i"));
-        let e = named("e", "ui", scalar("r", "ui") - named("r̂", "ui", dot(&p, &q)));
-        let weight = |index, own| named("w", index, size(own) * scarcity(index, self.reg_power));
-        let users = sum(Set::Users, weight("u", Set::ItemsOf("i")) * squared_norm(&p));
-        let items = sum(Set::Items, weight("i", Set::UsersOf("u")) * squared_norm(&q));
-        let nmf = self.clone();
-        Objective {
-            title: "(2)",
-            whole: sum(Set::Ratings, square(&e)) + penalty(self.reg, "λ", users + items),
-            unknowns: vec![Unknown::solved(&p), Unknown::solved(&q)],
-            method: Method::Coordinates,
-            constants: vec![("λ", self.reg), ("ν", self.reg_power)],
-            training: Some(Training {
-                visits: Visits::Everything,
-                run: Box::new(move |sample, _| nmf.visit(sample)),
-            }),
-        }
-    }
-
-    /// A sweep of one round over a sample.
-    fn visit(&self, sample: &mut Sample) -> Result<()> {
-        let nmf = Self { factors: sample.k, rounds: 1, ..self.clone() };
-        let (train, run) = (sample.ratings(), Run::new(0, 1)?);
-        let mut factors = nmf.start(&train, &run);
-        sample.fill_factors(&mut factors);
-        Sweep::new(&train, nmf.penalty()).run(&run, &mut factors, || nmf.ridge());
-        sample.take_factors(&factors);
-        Ok(())
-    }
-
     fn penalty(&self) -> Penalty {
         Penalty { reg: self.reg, bias_reg: None, power: self.reg_power }
     }
@@ -239,6 +207,41 @@ impl Nmf {
             prior: Prior { mean: vec![0.0; k + 1], precision: Vec::new() },
             unseen_item: vec![0.0; k + 1],
         }
+    }
+}
+
+/// What `cofactor derive` differentiates, and holds against the training above.
+impl Nmf {
+    /// (1) to (3).
+    fn objective(&self) -> Objective {
+        let (p, q) = (vector("p", "u"), vector("q", "i"));
+        let e = named("e", "ui", scalar("r", "ui") - named("r̂", "ui", dot(&p, &q)));
+        let weight = |index, own| named("w", index, size(own) * scarcity(index, self.reg_power));
+        let users = sum(Set::Users, weight("u", Set::ItemsOf("i")) * squared_norm(&p));
+        let items = sum(Set::Items, weight("i", Set::UsersOf("u")) * squared_norm(&q));
+        let nmf = self.clone();
+        Objective {
+            title: "(2)",
+            whole: sum(Set::Ratings, square(&e)) + penalty(self.reg, "λ", users + items),
+            unknowns: vec![Unknown::solved(&p), Unknown::solved(&q)],
+            method: Method::Coordinates,
+            constants: vec![("λ", self.reg), ("ν", self.reg_power)],
+            training: Some(Training {
+                visits: Visits::Everything,
+                run: Box::new(move |sample, _| nmf.visit(sample)),
+            }),
+        }
+    }
+
+    /// A sweep of one round over a sample.
+    fn visit(&self, sample: &mut Sample) -> Result<()> {
+        let nmf = Self { factors: sample.k, rounds: 1, ..self.clone() };
+        let (train, run) = (sample.ratings(), Run::new(0, 1)?);
+        let mut factors = nmf.start(&train, &run);
+        sample.fill_factors(&mut factors);
+        Sweep::new(&train, nmf.penalty()).run(&run, &mut factors, || nmf.ridge());
+        sample.take_factors(&factors);
+        Ok(())
     }
 }
 

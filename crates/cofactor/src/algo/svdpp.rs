@@ -321,6 +321,31 @@ fn error(pace: Pace, mean: f32) -> impl Fn(At, Biases<'_>) -> f32 {
     }
 }
 
+impl Svdpp {
+    /// Both sides before the first pass.
+    fn start(&self, train: &Ratings, run: &Run<'_>) -> (Side, Side) {
+        let side = |view: View<'_>, strength, purpose| {
+            let side = Side::start(view.counts(), self.factors, self.spread, purpose, run);
+            side.with(strength, self.reg_power)
+        };
+        let users = side(View::ByUser(train), self.user_set, Purpose::UserFactors);
+        (users, side(View::ByItem(train), self.item_set, Purpose::ItemFactors))
+    }
+
+    /// The rates of an epoch.
+    fn pace(&self, epoch: usize) -> Pace {
+        let slowed = (0..epoch).fold(2.0, |rate, _| rate * self.decay);
+        Pace {
+            rate: (slowed * self.rate) as f32,
+            bias_rate: (slowed * self.bias_rate) as f32,
+            reg: self.reg as f32,
+            bias_reg: self.bias_reg as f32,
+            set_reg: self.set_reg as f32,
+            slope_reg: 0.0,
+        }
+    }
+}
+
 /// Whose sets a pass moves; the others' stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
@@ -372,6 +397,7 @@ impl SetTerms {
     }
 }
 
+/// What `cofactor derive` differentiates, and holds against the training above.
 impl Svdpp {
     /// (1) to (5) in the pass by users or by items.
     fn objective(&self, by: By) -> Objective {
@@ -466,31 +492,6 @@ fn exchange(side: &mut Side, letters: [&str; 6], mut with: impl FnMut(&str, usiz
         with(letters[3], row, &mut side.gift_bias[row..=row]);
         with(letters[4], row, side.set.row_mut(row));
         with(letters[5], row, &mut side.set_bias[row..=row]);
-    }
-}
-
-impl Svdpp {
-    /// Both sides before the first pass.
-    fn start(&self, train: &Ratings, run: &Run<'_>) -> (Side, Side) {
-        let side = |view: View<'_>, strength, purpose| {
-            let side = Side::start(view.counts(), self.factors, self.spread, purpose, run);
-            side.with(strength, self.reg_power)
-        };
-        let users = side(View::ByUser(train), self.user_set, Purpose::UserFactors);
-        (users, side(View::ByItem(train), self.item_set, Purpose::ItemFactors))
-    }
-
-    /// The rates of an epoch.
-    fn pace(&self, epoch: usize) -> Pace {
-        let slowed = (0..epoch).fold(2.0, |rate, _| rate * self.decay);
-        Pace {
-            rate: (slowed * self.rate) as f32,
-            bias_rate: (slowed * self.bias_rate) as f32,
-            reg: self.reg as f32,
-            bias_reg: self.bias_reg as f32,
-            set_reg: self.set_reg as f32,
-            slope_reg: 0.0,
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! LaTeX, for math mode; plain TeX commands that KaTeX, MathJax and GitHub know.
 
-use super::Notation;
+use super::{Notation, joined};
 use crate::fit::objective::{Function, Set, Symbol};
 
 /// LaTeX.
@@ -49,17 +49,7 @@ impl Notation for Latex {
     }
 
     fn sum(&self, terms: &[(bool, String)]) -> String {
-        let mut written = String::new();
-        for (at, (minus, term)) in terms.iter().enumerate() {
-            written += match (at, minus) {
-                (0, false) => "",
-                (0, true) => "-",
-                (_, false) => " + ",
-                (_, true) => " - ",
-            };
-            written += term;
-        }
-        written
+        joined(terms, ["-", " + ", " - "])
     }
 
     fn times(&self, left: &str, right: &str, _close: bool) -> String {

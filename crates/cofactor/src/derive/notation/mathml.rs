@@ -1,6 +1,6 @@
 //! MathML, which browsers typeset themselves.
 
-use super::Notation;
+use super::{Notation, joined};
 use crate::fit::objective::{Function, Set, Symbol};
 
 /// MathML without `<math>` around it.
@@ -74,17 +74,7 @@ impl Notation for MathMl {
     }
 
     fn sum(&self, terms: &[(bool, String)]) -> String {
-        let mut written = String::new();
-        for (at, (minus, term)) in terms.iter().enumerate() {
-            match (at, minus) {
-                (0, false) => {}
-                (0, true) => written += "<mo form=\"prefix\">−</mo>",
-                (_, false) => written += &mo("+"),
-                (_, true) => written += &mo("−"),
-            }
-            written += term;
-        }
-        row(&written)
+        row(&joined(terms, ["<mo form=\"prefix\">−</mo>", &mo("+"), &mo("−")]))
     }
 
     fn times(&self, left: &str, right: &str, _close: bool) -> String {

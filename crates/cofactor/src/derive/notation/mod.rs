@@ -82,6 +82,20 @@ pub fn write_terms(expr: &Expr, notation: &dyn Notation) -> Vec<(bool, String)> 
     Walk { notation }.terms(expr)
 }
 
+/// Terms behind their signs: the minus of the first one, then plus and minus between two.
+fn joined(terms: &[(bool, String)], [first_minus, plus, minus]: [&str; 3]) -> String {
+    let signed = |(at, (negative, term)): (usize, &(bool, String))| {
+        let sign = match (at, negative) {
+            (0, false) => "",
+            (0, true) => first_minus,
+            (_, false) => plus,
+            (_, true) => minus,
+        };
+        format!("{sign}{term}")
+    };
+    terms.iter().enumerate().map(signed).collect()
+}
+
 struct Walk<'a> {
     notation: &'a dyn Notation,
 }

@@ -1,6 +1,6 @@
 //! Unicode letters on one line, as the heads of the source files write them.
 
-use super::Notation;
+use super::{Notation, joined};
 use crate::fit::objective::{Function, Set, Symbol};
 
 /// Unicode text.
@@ -31,17 +31,7 @@ impl Notation for Unicode {
     }
 
     fn sum(&self, terms: &[(bool, String)]) -> String {
-        let mut written = String::new();
-        for (at, (minus, term)) in terms.iter().enumerate() {
-            written += match (at, minus) {
-                (0, false) => "",
-                (0, true) => "−",
-                (_, false) => " + ",
-                (_, true) => " − ",
-            };
-            written += term;
-        }
-        written
+        joined(terms, ["−", " + ", " − "])
     }
 
     fn times(&self, left: &str, right: &str, close: bool) -> String {
