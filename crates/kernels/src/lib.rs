@@ -14,6 +14,7 @@
 
 mod dot;
 mod isa;
+mod lanes;
 mod link;
 mod normal;
 mod residual;
@@ -23,6 +24,7 @@ pub mod twin;
 
 pub use dot::{dot, dot_rows};
 pub use isa::Isa;
+use lanes::Lanes;
 pub use link::Link;
 pub use normal::{NormalEquations, Samples};
 pub use residual::{Errors, Gathered};
@@ -40,6 +42,14 @@ pub const MAX_PADDED: usize = 2048;
 /// Half a vector saves memory where it matters, for the shortest rows; for longer ones a tail costs more time than its zeros.
 pub const fn padded(k: usize) -> usize {
     k.next_multiple_of(if k <= LANES / 2 { LANES / 2 } else { LANES })
+}
+
+/// As many entries or fewer beyond whole vectors are kept apart where whole rows are summed often: a vector for so few would be mostly zeros.
+pub(crate) const NARROW: usize = 4;
+
+/// How many entries of a row of k are beyond its whole vectors, if that is from 1 to [`NARROW`] of them; otherwise 0.
+pub(crate) const fn narrow(k: usize) -> usize {
+    if k > LANES && k % LANES <= NARROW { k % LANES } else { 0 }
 }
 
 /// Whether a row may have that length: what [`padded`] gives for some k > 0.
