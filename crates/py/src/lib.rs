@@ -26,7 +26,7 @@ mod _native {
     #[pymodule_export]
     use crate::experiments::{compare, evaluate, tune};
     #[pymodule_export]
-    use crate::fitted::{Fitted, fit, load_model};
+    use crate::fitted::{Fitted, fit, load_model, visits};
     #[pymodule_export]
     use crate::models::{configure, models};
     #[pymodule_export]

@@ -150,6 +150,19 @@ class Model:
             )  # fmt: skip
         return self
 
+    def order_of_epoch(self, ratings: Any, epoch: int = 1) -> npt.NDArray[np.int64]:
+        """In which order a fit on these ratings visits them in an epoch, counted from 1: N places in the arrays of `ratings.to_arrays()`.
+
+        For somebody who follows stochastic gradient descent by hand; the order depends on the ratings, the seed and the number of factors. Raises
+        `UnsupportedError` for a model that does not visit ratings one by one.
+        """
+        if not isinstance(epoch, Integral) or epoch < 1:
+            raise ParameterError(f"epoch = {epoch!r}: expected a whole number from 1")
+        order = _native.visits(self._wanted(), as_ratings(ratings)._native, int(epoch))
+        if order is None:
+            raise UnsupportedError(f"a '{self.name}' model does not visit ratings one by one", "'mf' does")
+        return order.astype(np.int64)
+
     def _wanted(self, label: str | None = None) -> dict[str, Any]:
         given = plain_json(self._parameters)
         return {
