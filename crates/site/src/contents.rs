@@ -2,7 +2,7 @@
 
 use pulldown_cmark::{Event, HeadingLevel, Parser, Tag, TagEnd};
 
-use crate::paths::{folder, joined};
+use crate::paths::{ending, folder, joined};
 
 /// The first page, which lists the others.
 pub(crate) const FIRST: &str = "docs/README.md";
@@ -45,7 +45,7 @@ fn entry(
     let mut below = Vec::new();
     if is_index {
         let listed = linked(&read(&source)?).into_iter().flat_map(|(_, links)| links);
-        let beside = listed.filter(|(link, _)| !link.contains('/') && link.ends_with(".md"));
+        let beside = listed.filter(|(link, _)| !link.contains('/') && ending(link) == "md");
         below = beside.map(|link| entry(&source, link, read)).collect::<Result<_, _>>()?;
     }
     Ok(Entry { source, title, below })

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::paths::{folder, joined};
+use crate::paths::{ending, folder, joined};
 
 /// The links of all pages that lead to no file, or to no anchor in it.
 pub(crate) fn broken(files: &BTreeMap<String, String>) -> Vec<String> {
@@ -11,7 +11,7 @@ pub(crate) fn broken(files: &BTreeMap<String, String>) -> Vec<String> {
         .map(|(place, content)| (place.as_str(), values(content, " id=\"").into_iter().collect()))
         .collect();
     let mut broken = Vec::new();
-    for (page, content) in files.iter().filter(|(place, _)| place.ends_with(".html")) {
+    for (page, content) in files.iter().filter(|(place, _)| ending(place) == "html") {
         let mut links = values(content, " href=\"");
         links.extend(values(content, " src=\""));
         for link in links.into_iter().filter(|link| !is_outside(link)) {

@@ -14,6 +14,11 @@ pub(crate) fn data(source: &str) -> Option<&str> {
     source.strip_prefix("docs/").filter(|place| place.starts_with("data/"))
 }
 
+/// What a path ends with, behind the dot; empty without one.
+pub(crate) fn ending(path: &str) -> &str {
+    path.rsplit_once('.').map_or("", |(_, ending)| ending)
+}
+
 /// The folder of a path; empty at the top.
 pub(crate) fn folder(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)

@@ -9,7 +9,7 @@ use crate::contents::{self, Group};
 use crate::frame;
 use crate::links;
 use crate::notebook;
-use crate::paths::place;
+use crate::paths::{ending, place};
 use crate::search;
 use crate::write::{Writer, Written};
 
@@ -50,7 +50,7 @@ pub(crate) fn built(root: &Path) -> Result<Site, String> {
     for entry in &order {
         let mut writer = Writer::new(&entry.source, root, &sources);
         let text = read(&entry.source)?;
-        if entry.source.ends_with(".ipynb") {
+        if ending(&entry.source) == "ipynb" {
             notebook::write(&text, &mut writer)?;
         } else {
             writer.markdown(&text);
@@ -85,7 +85,7 @@ fn unlisted(root: &Path, listed: &[&str]) -> Vec<String> {
             let source = format!("{folder}/{}", entry.file_name().to_string_lossy());
             if entry.path().is_dir() {
                 below(root, &source, found);
-            } else if source.ends_with(".md") {
+            } else if ending(&source) == "md" {
                 found.push(source);
             }
         }

@@ -322,7 +322,7 @@ fn fits(shown: &[&str], printed: &[&str]) -> bool {
         let is_last = at + 1 == others.len();
         let mut places = 0..(rest.len() + 1).saturating_sub(part.len());
         let fits_at = |place: &usize| rest[*place..].starts_with(part);
-        let place = if is_last { places.rev().next().filter(fits_at) } else { places.find(fits_at) };
+        let place = if is_last { places.next_back().filter(fits_at) } else { places.find(fits_at) };
         let Some(place) = place else { return false };
         rest = &rest[place + part.len()..];
     }
