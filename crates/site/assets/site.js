@@ -35,22 +35,23 @@ for (const block of document.querySelectorAll(".code:not(.output)")) {
   block.append(button);
 }
 
-/* Search: sections that hold all the words; a heading counts more than the text, a whole word more than a part of one. */
+/* Search: sections that hold all the words; their heading counts more than the text and the page's title, a whole word more than a part of one. */
 const search = document.querySelector(".search");
 const [field, hits] = search.children;
 search.hidden = false;
 
 const folded = (text) => text.toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "");
 const sections = INDEX.map(([link, page, heading, text]) => ({
-  link, page, heading, text, title: folded(page + " " + heading), body: folded(text),
+  link, page, heading, text, title: folded(heading || page), body: folded(text), around: folded(page),
 }));
 
-function weight({ title, body }, words) {
+function weight({ title, body, around }, words) {
   let sum = 0;
   for (const word of words) {
     const whole = new RegExp("(^|[^\\p{L}\\p{N}])" + word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&") + "($|[^\\p{L}\\p{N}])", "u");
     if (title.includes(word)) sum += whole.test(title) ? 12 : 6;
     else if (body.includes(word)) sum += whole.test(body) ? 2 : 1;
+    else if (around.includes(word)) sum += 1;
     else return 0;
   }
   return sum;

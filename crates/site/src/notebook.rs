@@ -37,7 +37,7 @@ fn shown(output: &Value) -> String {
     }
     if let Some(image) = data["image/png"].as_str() {
         let mut html = String::from(
-            "<figure class=\"drawn\"><img alt=\"What the code above draws\" loading=\"lazy\" src=\"data:image/png;base64,",
+            "<figure class=\"drawn\"><img alt=\"What the code above draws\" src=\"data:image/png;base64,",
         );
         html.extend(image.split_whitespace());
         return html + "\"></figure>\n";

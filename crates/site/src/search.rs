@@ -9,7 +9,9 @@ use crate::site::Page;
 pub(crate) fn index(pages: &[Page<'_>]) -> String {
     let mut entries: Vec<Value> = Vec::new();
     for page in pages {
-        for section in &page.written.sections {
+        let sections = page.written.sections.iter();
+        // What stands above a page's title is nothing, as a rule.
+        for section in sections.filter(|section| section.level > 0 || !section.text.trim().is_empty()) {
             let anchor = if section.id.is_empty() { String::new() } else { format!("#{}", section.id) };
             let link = place(page.source) + &anchor;
             entries.push(json!([link, page.title, section.heading, section.text.trim()]));
