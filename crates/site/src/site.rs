@@ -147,6 +147,20 @@ mod tests {
     }
 
     #[test]
+    fn every_page_has_a_title_and_can_be_found() {
+        let site = built(&root()).unwrap();
+        let index = site.files["search.js"].strip_prefix("const INDEX = ").unwrap().trim_end_matches(";\n");
+        let index: Vec<[String; 4]> = serde_json::from_str(index).unwrap();
+        for (place, page) in site.files.iter().filter(|(place, _)| ending(place) == "html") {
+            assert_eq!(page.matches("<h1>").count(), 1, "{place}");
+            assert!(index.iter().any(|[link, ..]| link == place), "{place}");
+        }
+        let splits = index.iter().find(|[link, ..]| link == "protocols.html#splits").unwrap();
+        assert_eq!(splits[1..3], ["Protocols", "Splits"]);
+        assert!(splits[3].contains("the default"), "{splits:?}");
+    }
+
+    #[test]
     fn every_algorithm_has_a_page_with_its_derivation_typeset() {
         let site = built(&root()).unwrap();
         for entry in ALGORITHMS {
