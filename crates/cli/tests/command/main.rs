@@ -6,6 +6,8 @@ mod basics;
 mod compare;
 mod data;
 mod derive;
+#[cfg(unix)]
+mod pages;
 mod questions;
 mod real;
 mod run;

@@ -16,6 +16,7 @@ mod tuning;
 mod words;
 
 pub use comparison::ComparisonReport;
+pub use prose::{equations, indexed};
 pub use tuning::StudyReport;
 
 use std::collections::BTreeMap;
