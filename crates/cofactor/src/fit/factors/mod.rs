@@ -3,6 +3,7 @@
 //! P is m×k and Q is n×k, row-major f32, each row padded with zeros ([`kernels::padded`]) so that kernels need no tail.
 
 mod matrix;
+mod memory;
 mod newcomer;
 mod prior;
 
