@@ -11,6 +11,10 @@
     clippy::inline_always,
     reason = "a SIMD body must be inlined into the function that enables its instructions"
 )]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "without link-time optimization the functions of an iterator stay calls, which cost a loop over lanes several times its work"
+)]
 
 mod dot;
 mod isa;
