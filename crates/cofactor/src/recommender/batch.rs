@@ -1,5 +1,6 @@
 //! Recommendations for everybody, in bounded memory.
 
+use rayon::ThreadPool;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -7,6 +8,7 @@ use super::listing::{Listing, Subject};
 use super::{Recommendation, Recommender, Request};
 use crate::data::ids::{RawId, User};
 use crate::error::Result;
+use crate::fit::factors::best::{BLOCK, Shelf};
 use crate::fit::run::thread_pool;
 
 /// One user's list.
@@ -25,7 +27,7 @@ const BLOCK_PICKS: usize = 1 << 16;
 impl Recommender {
     /// The same lists as [`Self::recommend`] makes, for some users in the order given; `None` for one who is unknown, where that is an error.
     ///
-    /// Memory: the lists, and n scores a thread.
+    /// Cost: O(nk) a user; where scores are one inner product, 64 users at a time by tiles of the items. Memory: the lists, and n scores a thread or 4(k + 1) bytes an item.
     ///
     /// # Errors
     /// Those of [`Self::recommend`], but for unknown users.
@@ -36,19 +38,15 @@ impl Recommender {
         threads: usize,
     ) -> Result<Vec<Option<Recommendation<'_>>>> {
         let listing = Listing::of(self, request)?;
-        let list = |scores: &mut Vec<f32>, &raw: &RawId<'_>| {
-            let known = self.known_user(raw);
-            let subject = Subject::of(known, listing.unknown())?;
-            Some(listing.list(&subject, self.row(known), scores))
-        };
+        let known: Vec<Option<User>> = users.iter().map(|&raw| self.known_user(raw)).collect();
         let pool = thread_pool(threads)?;
-        Ok(pool.install(|| users.par_iter().map_init(|| listing.scratch(), list).collect()))
+        Ok(self.lists(&known, &listing, listing.shelf().as_ref(), &pool))
     }
 
     /// The same lists as [`Self::recommend`] makes, for all users in the order of their ids, each handed to `take`.
     ///
     /// Users without a training rating are treated by `request.unknown`, or left out where that is an error. Memory: n scores a
-    /// thread and a block of about 65 000 picks, whatever the number of users.
+    /// thread or 4(k + 1) bytes an item, and a block of about 65 000 picks, whatever the number of users.
     ///
     /// # Errors
     /// The first that `take` returns, which ends the work; and those of [`Self::recommend`].
@@ -59,32 +57,54 @@ impl Recommender {
         mut take: impl FnMut(UserPicks<'_>) -> Result<()>,
     ) -> Result<()> {
         let listing = Listing::of(self, request)?;
-        let pool = thread_pool(threads)?;
+        let (shelf, pool) = (listing.shelf(), thread_pool(threads)?);
         let picks_each = request.n.clamp(1, self.counts.items.len().max(1)) * (1 + request.reasons);
-        let block = (BLOCK_PICKS / picks_each).max(pool.current_num_threads()) as u32;
+        let block = (BLOCK_PICKS / picks_each).max(BLOCK * pool.current_num_threads()) as u32;
         let users = self.counts.users.len() as u32;
         let mut start = 0;
         while start < users {
             let end = users.min(start.saturating_add(block));
-            let lists: Vec<Option<UserPicks<'_>>> = pool.install(|| {
-                let list = |scores: &mut Vec<f32>, user| self.list_user(User(user), &listing, scores);
-                (start..end).into_par_iter().map_init(|| listing.scratch(), list).collect()
-            });
-            lists.into_iter().flatten().try_for_each(&mut take)?;
+            let known: Vec<Option<User>> =
+                (start..end).map(|user| (self.counts.users[user as usize] > 0).then_some(User(user))).collect();
+            let lists = self.lists(&known, &listing, shelf.as_ref(), &pool);
+            for (user, list) in (start..end).map(User).zip(lists) {
+                if let Some(list) = list {
+                    take(UserPicks { user: self.catalog().user_id(user), list })?;
+                }
+            }
             start = end;
         }
         Ok(())
     }
 
-    fn list_user<'a>(
+    /// The lists of users who are known or not, in their order; `None` where unknown users are an error.
+    fn lists<'a>(
         &'a self,
-        user: User,
+        users: &[Option<User>],
         listing: &Listing<'a, '_>,
-        scores: &mut [f32],
-    ) -> Option<UserPicks<'a>> {
-        let known = (self.counts.users[user.index()] > 0).then_some(user);
-        let subject = Subject::of(known, listing.unknown())?;
-        let list = listing.list(&subject, self.row(known), scores);
-        Some(UserPicks { user: self.catalog().user_id(user), list })
+        shelf: Option<&Shelf<'_>>,
+        pool: &ThreadPool,
+    ) -> Vec<Option<Recommendation<'a>>> {
+        let one = |scores: &mut Vec<f32>, known: Option<User>| {
+            let subject = Subject::of(known, listing.unknown())?;
+            Some(listing.list(&subject, self.row(known), scores))
+        };
+        let by_block = |shelf: &Shelf<'_>, users: &[Option<User>]| -> Vec<Option<Recommendation<'a>>> {
+            let known: Vec<User> = users.iter().flatten().copied().collect();
+            let mut best = listing.best(shelf, &known).into_iter();
+            let mut scores = if known.len() < users.len() { listing.scratch() } else { Vec::new() };
+            let mut list = |user: &Option<User>| match user {
+                Some(user) => {
+                    let best = best.next().unwrap_or_default();
+                    Some(listing.with_reasons(&Subject::Known(*user), self.row(Some(*user)), best))
+                }
+                None => one(&mut scores, None),
+            };
+            users.iter().map(&mut list).collect()
+        };
+        pool.install(|| match shelf {
+            Some(shelf) => users.par_chunks(BLOCK).flat_map_iter(|users| by_block(shelf, users)).collect(),
+            None => users.par_iter().map_init(|| listing.scratch(), |scores, &known| one(scores, known)).collect(),
+        })
     }
 }
