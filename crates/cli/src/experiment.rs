@@ -183,12 +183,13 @@ pub(crate) fn metrics_table(metrics: &Estimates, ranking: Option<&RankingFigures
             title.into(),
         ]);
     };
-    for ranking in ranking {
-        for measure in &ranking.asked.measures {
-            let name = measure.to_string();
-            if let Some(estimate) = ranking.metrics.get(&name) {
-                row(name, estimate, measure.metric.title);
-            }
+    let measures = ranking
+        .iter()
+        .flat_map(|ranking| ranking.asked.measures.iter().map(move |measure| (ranking, measure)));
+    for (ranking, measure) in measures {
+        let name = measure.to_string();
+        if let Some(estimate) = ranking.metrics.get(&name) {
+            row(name, estimate, measure.metric.title);
         }
     }
     for metric in METRICS {
@@ -207,7 +208,10 @@ pub(crate) fn folds_table(evaluation: &Evaluation) -> Table {
     let of_ranking = |name: String| -> Column<'_> {
         let key = name.clone();
         let of = move |fold: &FoldResult| {
-            fold.ranking.as_ref().and_then(|ranking| ranking.metrics.get(&key)).map_or(f64::NAN, |found| found.mean)
+            fold.ranking
+                .as_ref()
+                .and_then(|ranking| ranking.metrics.get(&key))
+                .map_or(f64::NAN, |found| found.mean)
         };
         (name, Box::new(of), 4)
     };
@@ -221,7 +225,9 @@ pub(crate) fn folds_table(evaluation: &Evaluation) -> Table {
 
     let figure = |value: f64, decimals: usize| Cell::Figure(format!("{value:.decimals$}"));
     let heads = ["fold", "train", "test"].map(str::to_owned);
-    let mut table = Table::new(heads.into_iter().chain(columns.iter().map(|(name, ..)| name.clone())).collect::<Vec<_>>());
+    let mut table = Table::new(
+        heads.into_iter().chain(columns.iter().map(|(name, ..)| name.clone())).collect::<Vec<_>>(),
+    );
     for fold in &evaluation.folds {
         let mut cells = vec![fold.name.as_str().into(), fold.train.into(), fold.test.into()];
         cells.extend(columns.iter().map(|(_, of, decimals)| figure(of(fold), *decimals)));

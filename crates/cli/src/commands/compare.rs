@@ -225,13 +225,22 @@ fn print(comparison: &Comparison, plan: &Plan<'_>, out: &mut Output) -> Result<(
 /// Each metric of rankings, model by model; none where they were not measured.
 fn ranking_table(comparison: &Comparison) -> Option<Table> {
     let asked = &comparison.models.first()?.ranking.as_ref()?.asked;
-    let mut table =
-        Table::new(["metric", "model", "value", "95 % interval", "to the best", "95 % interval", "p adjusted"]);
+    let mut table = Table::new([
+        "metric",
+        "model",
+        "value",
+        "95 % interval",
+        "to the best",
+        "95 % interval",
+        "p adjusted",
+    ]);
     let optional = |text: Option<String>| Cell::Figure(text.unwrap_or_default());
     for measure in &asked.measures {
         let name = measure.to_string();
         for model in &comparison.models {
-            let Some(found) = model.ranking.as_ref().and_then(|ranking| ranking.metrics.get(&name)) else { continue };
+            let Some(found) = model.ranking.as_ref().and_then(|ranking| ranking.metrics.get(&name)) else {
+                continue;
+            };
             let difference = model.ranking_differences.get(&name);
             table.row([
                 name.as_str().into(),

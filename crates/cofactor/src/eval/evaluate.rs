@@ -190,12 +190,7 @@ pub fn predictions(model: &dyn Model, part: &Ratings, clip: bool, pool: &ThreadP
 }
 
 /// The same for a fold whose users may have to be folded in first.
-fn predictions_of_fold(
-    model: &dyn Model,
-    fold: &Fold,
-    clip: bool,
-    pool: &ThreadPool,
-) -> Result<Vec<f32>> {
+fn predictions_of_fold(model: &dyn Model, fold: &Fold, clip: bool, pool: &ThreadPool) -> Result<Vec<f32>> {
     if fold.folded.is_none() {
         return Ok(predictions(model, &fold.test, clip, pool));
     }

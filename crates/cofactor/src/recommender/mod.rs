@@ -4,6 +4,8 @@
 //! part counts as unknown, in the catalogue or not.
 
 mod batch;
+#[cfg(feature = "parquet")]
+mod columns;
 mod example;
 mod explain;
 mod history;
@@ -29,6 +31,8 @@ use crate::registry;
 use crate::store::ModelFile;
 
 pub use batch::UserPicks;
+#[cfg(feature = "parquet")]
+pub use columns::ParquetPicks;
 pub use example::example_user;
 pub use explain::{Contribution, Explanation};
 pub use history::{HistoryEntry, parse_history};

@@ -25,14 +25,14 @@ pub(super) fn read(set: &DataSet, folder: &Path) -> Result<Ratings> {
             Ok(())
         })?;
     }
-    builder.finish(set.name, Some(set.scale), Duplicates::Error, |_, _| Default::default()).map_err(|rejected| {
-        Error::Input {
+    builder.finish(set.name, Some(set.scale), Duplicates::Error, |_, _| Default::default()).map_err(
+        |rejected| Error::Input {
             place: Place { file: path(set, Role::Ratings, folder), line: None },
             problem: rejected.to_string(),
             found: String::new(),
             hint: "fetch the data set again".to_owned(),
-        }
-    })
+        },
+    )
 }
 
 /// The name of the split that the data set is published with.
@@ -45,7 +45,12 @@ pub(super) fn split_of(set: &DataSet) -> Option<&'static str> {
 }
 
 /// The pairs of the test part, or those that say among which items each user's test item is ranked.
-pub(super) fn pairs(set: &DataSet, name: &str, folder: &Path, ratings: &Ratings) -> Result<Vec<(User, Item)>> {
+pub(super) fn pairs(
+    set: &DataSet,
+    name: &str,
+    folder: &Path,
+    ratings: &Ratings,
+) -> Result<Vec<(User, Item)>> {
     let role = if name == CANDIDATES { Role::Candidates } else { Role::Test };
     let catalog = ratings.catalog();
     let mut pairs = Vec::new();
@@ -92,9 +97,15 @@ fn each(
 type Take<'t> = &'t mut dyn FnMut(Choice<'_>) -> Result<(), &'static str>;
 
 /// The user, then the items: `7 12 19 4`.
-fn listed<'a>(line: &str, mut fields: impl Iterator<Item = &'a str>, take: Take<'_>) -> Result<(), &'static str> {
+fn listed<'a>(
+    line: &str,
+    mut fields: impl Iterator<Item = &'a str>,
+    take: Take<'_>,
+) -> Result<(), &'static str> {
     let user = fields.next().filter(|user| !user.is_empty());
-    let Some(user) = user else { return if line.is_empty() { Ok(()) } else { Err("no user begins the line") } };
+    let Some(user) = user else {
+        return if line.is_empty() { Ok(()) } else { Err("no user begins the line") };
+    };
     fields.filter(|item| !item.is_empty()).try_for_each(|item| take(Choice { user, item, time: None }))
 }
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{attributes, implicit};
 use super::list::{DataSet, Dialect, Role};
+use super::{attributes, implicit};
 use crate::data::ratings::Ratings;
 use crate::data::read::ColumnRef::Position;
 use crate::data::read::{Format, ReadOptions, read_with};

@@ -48,10 +48,19 @@ impl Spec {
         ("random:0.1", "each rating with probability 0.1, chosen by hash"),
         ("kfold:10", "ten folds, chosen by hash"),
         ("official:u1", "a published split: u1 to u5, ua, ub; `official` alone is u1 to u5 as five folds"),
-        ("loo", "the latest rating of each user who has more than one; chosen by hash where the data have no times"),
+        (
+            "loo",
+            "the latest rating of each user who has more than one; chosen by hash where the data have no times",
+        ),
         ("time:0.1", "the latest 10 % of all ratings"),
-        ("strong:500", "20 % of the ratings of 500 users whom training never sees; the other 80 % are folded in"),
-        ("ncf", "the published leave-one-out split, each item ranked among 99 given ones: data set ml-1m-ncf"),
+        (
+            "strong:500",
+            "20 % of the ratings of 500 users whom training never sees; the other 80 % are folded in",
+        ),
+        (
+            "ncf",
+            "the published leave-one-out split, each item ranked among 99 given ones: data set ml-1m-ncf",
+        ),
         ("lightgcn", "the published test file: data set gowalla"),
         ("none", "nothing: train on all"),
     ];
@@ -146,9 +155,11 @@ impl FromStr for Spec {
             _ => Err(Error::UnknownName {
                 kind: "split",
                 name: name.to_owned(),
-                known: ["user", "random", "kfold", "official", "loo", "time", "strong", "ncf", "lightgcn", "none"]
-                    .map(str::to_owned)
-                    .into(),
+                known: [
+                    "user", "random", "kfold", "official", "loo", "time", "strong", "ncf", "lightgcn", "none",
+                ]
+                .map(str::to_owned)
+                .into(),
             }),
         }
     }
@@ -304,7 +315,19 @@ mod tests {
         for (written, message) in cases {
             assert_eq!(written.parse::<Spec>().unwrap_err().to_string(), message);
         }
-        for written in ["user:0", "user:1", "random:-0.1", "time:inf", "kfold", "kfold:1001", "strong", "strong:0", "ncf:1", "", ":"] {
+        for written in [
+            "user:0",
+            "user:1",
+            "random:-0.1",
+            "time:inf",
+            "kfold",
+            "kfold:1001",
+            "strong",
+            "strong:0",
+            "ncf:1",
+            "",
+            ":",
+        ] {
             assert!(written.parse::<Spec>().is_err(), "{written:?}");
         }
     }

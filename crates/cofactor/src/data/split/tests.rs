@@ -291,7 +291,11 @@ fn a_split_that_cannot_be_says_why() {
         ("time:0.2", &untimed, "it goes by time, and the data have no times\n  help: use user:0.2"),
         ("strong:2", &timed, "0 users have two ratings or more\n  help: hold out fewer users"),
         ("ncf", &timed, "these data come without published test files\n  help: only the data set ml-1m-ncf"),
-        ("lightgcn", &timed, "these data come without published test files\n  help: only the data set gowalla"),
+        (
+            "lightgcn",
+            &timed,
+            "these data come without published test files\n  help: only the data set gowalla",
+        ),
         ("time:0.5", &timed, "gets none\n  help: too many ratings have the same time"),
         ("loo", &timed, "no user has two ratings"),
         (

@@ -3,7 +3,7 @@
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
-use super::lists::{self, Shelf};
+use super::lists::{self, Stock};
 use super::ties::{Discounts, Group, Ranked};
 use super::values::UserValues;
 use super::{Asked, Measure, Rankings};
@@ -11,13 +11,14 @@ use crate::data::ids::{Item, User};
 use crate::data::ratings::{Rated, Ratings};
 use crate::data::split::Fold;
 use crate::error::{Error, Result};
+use crate::fit::factors::best::Shelf;
 use crate::fit::model::{Model, Query};
 use crate::fit::top;
 
 /// Ranks each user's candidates by a fitted model, and measures.
 ///
-/// Cost: O(nk) for each user with a relevant item, spread over the threads, which never change a bit. Memory: n scores a thread, and the lists where a metric asks for
-/// them.
+/// Cost: O(nk) for each user with a relevant item, spread over the threads, which never change a bit. Memory: 16n scores a thread, 4(k + 1) bytes an item where scores are
+/// one inner product, and the lists where a metric asks for them.
 ///
 /// # Errors
 /// No test item is relevant, a score is not a number, or users are to be folded in and the model cannot.
@@ -34,17 +35,19 @@ pub(super) fn rank_adjusted(
     pool: &ThreadPool,
 ) -> Result<Rankings> {
     let ranking = Ranking::new(model, fold, asked, extra);
-    let users: Vec<Option<Outcome>> = pool.install(|| {
-        let users = (0..fold.test.users() as u32).into_par_iter().with_min_len(16);
-        let scratch = || vec![0.0; fold.test.items()];
-        users.map_init(scratch, |scores, user| ranking.of_user(User(user), scores)).collect::<Result<_>>()
+    let all: Vec<User> = (0..fold.test.users() as u32).map(User).collect();
+    let blocks: Vec<Vec<Option<Outcome>>> = pool.install(|| {
+        let scratch = || vec![0.0; AT_ONCE * fold.test.items()];
+        let blocks = all.par_chunks(AT_ONCE);
+        blocks.map_init(scratch, |scores, users| ranking.of_users(users, scores)).collect::<Result<_>>()
     })?;
+    let users: Vec<Option<Outcome>> = blocks.into_iter().flatten().collect();
     let lists = || users.iter().flatten().map(|outcome| outcome.list.as_slice());
     let of_all: Vec<f64> = asked
         .measures
         .iter()
         .map(|measure| match measure.metric.name {
-            "coverage" | "gini" => ranking.shelf.of_all(measure, lists()),
+            "coverage" | "gini" => ranking.stock.of_all(measure, lists()),
             _ => f64::NAN,
         })
         .collect();
@@ -56,7 +59,7 @@ pub(super) fn rank_adjusted(
     }
     let asked_users = fold.test.user_counts().filter(|&count| count > 0).count();
     let likeness = asked.measures.iter().any(|measure| measure.metric.name == "diversity");
-    let likeness = likeness.then(|| ranking.shelf.likeness());
+    let likeness = likeness.then(|| ranking.stock.likeness());
     Ok(Rankings::of_fold(asked, &values, &of_all, asked_users - ranked, likeness))
 }
 
@@ -72,6 +75,9 @@ fn nobody(asked: &Asked) -> Error {
     }
 }
 
+/// How many users are scored at once.
+const AT_ONCE: usize = 16;
+
 /// One user's values, and the list that some of them are made of.
 struct Outcome {
     values: UserValues,
@@ -83,10 +89,12 @@ struct Ranking<'a> {
     model: &'a dyn Model,
     fold: &'a Fold,
     asked: &'a Asked,
-    shelf: Shelf<'a>,
+    stock: Stock<'a>,
     discounts: Discounts,
     longest: usize,
     extra: Option<&'a [f32]>,
+    /// All items, packed for many users at once, where scores are one inner product of trained vectors.
+    items: Option<Shelf<'a>>,
 }
 
 impl<'a> Ranking<'a> {
@@ -96,34 +104,64 @@ impl<'a> Ranking<'a> {
             model,
             fold,
             asked,
-            shelf: Shelf::of(&fold.train),
+            stock: Stock::of(&fold.train),
             discounts: Discounts::up_to(most.max(fold.test.items())),
             longest: asked.longest_list(),
             extra,
+            items: match model.factors() {
+                Some(factors) if fold.folded.is_none() && fold.candidates.is_none() => {
+                    Shelf::of(factors, &vec![true; fold.test.items()], extra)
+                }
+                _ => None,
+            },
         }
     }
 
-    /// `None` for a user without a relevant item.
-    fn of_user(&self, user: User, scores: &mut [f32]) -> Result<Option<Outcome>> {
-        let relevant: Vec<Item> = self.fold.test.row(user).iter().filter(|rated| self.is_relevant(rated)).map(|rated| rated.item).collect();
-        if relevant.is_empty() {
-            return Ok(None);
+    /// The outcomes of a block of users; `None` for one without a relevant item.
+    fn of_users(&self, users: &[User], scores: &mut [f32]) -> Result<Vec<Option<Outcome>>> {
+        let n = self.fold.test.items();
+        let relevant: Vec<Vec<Item>> = users.iter().map(|&user| self.relevant(user)).collect();
+        let asked: Vec<User> = users
+            .iter()
+            .zip(&relevant)
+            .filter(|(_, relevant)| !relevant.is_empty())
+            .map(|(&user, _)| user)
+            .collect();
+        if let Some(items) = &self.items {
+            items.scores(&asked, &mut scores[..asked.len() * n]);
         }
+        let mut rows = scores.chunks_exact_mut(n.max(1));
+        let one = |(&user, relevant): (&User, &Vec<Item>)| match relevant.is_empty() {
+            true => Ok(None),
+            false => {
+                let row = rows.next().expect("there is a row for each user of a block");
+                self.of_user(user, relevant, row).map(Some)
+            }
+        };
+        users.iter().zip(&relevant).map(one).collect()
+    }
+
+    fn relevant(&self, user: User) -> Vec<Item> {
+        let row = self.fold.test.row(user);
+        row.iter().filter(|rated| self.is_relevant(rated)).map(|rated| rated.item).collect()
+    }
+
+    fn of_user(&self, user: User, relevant: &[Item], scores: &mut [f32]) -> Result<Outcome> {
         let history = self.history(user).row(user).items;
         let (ranked, list) = match &self.fold.candidates {
-            Some(given) => self.among(user, given.row(user).items, &relevant)?,
+            Some(given) => self.among(user, given.row(user).items, relevant)?,
             None => {
                 self.score(user, scores)?;
-                (ranked(scores, history, &relevant), self.list(scores, history))
+                (ranked(scores, history, relevant), self.list(scores, history))
             }
         };
         let value = |measure: &Measure| match measure.metric.name {
             "coverage" | "gini" => f64::NAN,
-            _ if lists::describes(measure) => self.shelf.value(measure, &list, history),
+            _ if lists::describes(measure) => self.stock.value(measure, &list, history),
             _ => value(measure, &ranked, &self.discounts),
         };
         let values = self.asked.measures.iter().map(value).collect();
-        Ok(Some(Outcome { values: UserValues { values, relevant: relevant.len() }, list }))
+        Ok(Outcome { values: UserValues { values, relevant: relevant.len() }, list })
     }
 
     fn is_relevant(&self, rated: &Rated) -> bool {
@@ -138,11 +176,13 @@ impl<'a> Ranking<'a> {
         }
     }
 
-    /// The scores of all items.
+    /// The scores of all items, unless they have been taken with the block's.
     fn score(&self, user: User, scores: &mut [f32]) -> Result<()> {
-        score_all(self.model, self.fold, user, scores)?;
-        for (score, extra) in scores.iter_mut().zip(self.extra.into_iter().flatten()) {
-            *score += extra;
+        if self.items.is_none() {
+            score_all(self.model, self.fold, user, scores)?;
+            for (score, extra) in scores.iter_mut().zip(self.extra.into_iter().flatten()) {
+                *score += extra;
+            }
         }
         match scores.iter().position(|score| !score.is_finite()) {
             None => Ok(()),
@@ -237,6 +277,29 @@ fn ranked(scores: &mut [f32], excluded: &[Item], relevant: &[Item]) -> Ranked {
     Ranked::new(scores.len() - excluded.len(), groups)
 }
 
+/// The metrics of one list of candidates by their scores and whether each is relevant; `None` where none is.
+///
+/// # Errors
+/// A score is not a finite number; a metric that describes lists.
+pub fn rank_scores(candidates: &[(f32, bool)], measures: &[Measure]) -> Result<Option<Vec<f64>>> {
+    if let Some(measure) = measures.iter().find(|measure| lists::describes(measure)) {
+        let expected = "a metric of how well a ranking fits";
+        return Err(Error::parameter("metrics", measure, expected, "the others need to know the items"));
+    }
+    if let Some((score, _)) = candidates.iter().find(|(score, _)| !score.is_finite()) {
+        return Err(Error::parameter(
+            "scores",
+            score,
+            "finite numbers",
+            "give what is no candidate no place",
+        ));
+    }
+    let Some(ranked) = Ranked::of(candidates) else { return Ok(None) };
+    let most = measures.iter().filter_map(|measure| measure.cutoff).max().unwrap_or(0);
+    let discounts = Discounts::up_to(most.max(candidates.len()));
+    Ok(Some(measures.iter().map(|measure| value(measure, &ranked, &discounts)).collect()))
+}
+
 /// One metric of one user's ranking.
 fn value(measure: &Measure, ranked: &Ranked, discounts: &Discounts) -> f64 {
     let n = measure.cutoff.unwrap_or(usize::MAX);
@@ -257,7 +320,117 @@ fn value(measure: &Measure, ranked: &Ranked, discounts: &Discounts) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::split::{nothing_published, plan};
+    use crate::data::synth::{Synth, generate};
+    use crate::fit::run::{Run, thread_pool};
+    use crate::registry;
     use proptest::prelude::*;
+    use serde_json::json;
+
+    fn ratings() -> Ratings {
+        generate(&Synth::parse("synth:users=90,items=70,ratings=2500").unwrap()).unwrap().ratings
+    }
+
+    /// A model fitted on a fold, ranked by so many threads.
+    fn ranked_by(model: &str, split: &str, asked: &Asked, threads: usize) -> Result<Rankings> {
+        let ratings = ratings();
+        let fold = plan(split.parse().unwrap(), &ratings, 3, &nothing_published).unwrap().fold(0);
+        let parameters = if model == "mf" { json!({"factors": 5, "epochs": 6}) } else { json!({}) };
+        let parameters = serde_json::from_value(parameters).unwrap();
+        let algorithm = registry::find(model).unwrap().configure(&parameters).unwrap();
+        let fitted = algorithm.fit(&fold.train, &mut Run::new(1, 1).unwrap()).unwrap();
+        rank(&*fitted, &fold, asked, &thread_pool(threads).unwrap())
+    }
+
+    fn asked(written: &str) -> Asked {
+        Asked::parse(written, None).unwrap()
+    }
+
+    /// What the tiles give is what each user's scores give, one by one and sorted.
+    #[test]
+    fn blocks_of_users_are_ranked_as_each_alone() {
+        let (ratings, asked) = (ratings(), asked("ndcg@5,recall@7,auc,novelty@5,coverage@5"));
+        let fold = plan("user:0.3".parse().unwrap(), &ratings, 3, &nothing_published).unwrap().fold(0);
+        let parameters = serde_json::from_value(json!({"factors": 5, "epochs": 6})).unwrap();
+        let algorithm = registry::find("mf").unwrap().configure(&parameters).unwrap();
+        let model = algorithm.fit(&fold.train, &mut Run::new(1, 1).unwrap()).unwrap();
+        let found = rank(&*model, &fold, &asked, &thread_pool(2).unwrap()).unwrap();
+        let mut scores = vec![0.0; ratings.items()];
+        let (mut values, mut novelties, mut shown) =
+            (Vec::new(), Vec::new(), std::collections::BTreeSet::new());
+        let counts = fold.train.item_counts();
+        for (user, row) in fold.test.rows().filter(|(_, row)| !row.is_empty()) {
+            model.predict_all(Some(user), None, &mut scores);
+            let seen = fold.train.row(user);
+            let candidates: Vec<Item> =
+                (0..ratings.items() as u32).map(Item).filter(|&item| !seen.contains(item)).collect();
+            let scored: Vec<(f32, bool)> =
+                candidates.iter().map(|item| (scores[item.index()], row.contains(*item))).collect();
+            values.push(rank_scores(&scored, &asked.measures[..3]).unwrap().unwrap());
+            let mut best = candidates.clone();
+            best.sort_by(|a, b| scores[b.index()].total_cmp(&scores[a.index()]).then(a.cmp(b)));
+            best.truncate(5);
+            let bits = |item: &Item| -(counts[item.index()].max(1) as f64 / 90.0).log2();
+            novelties.push(best.iter().map(bits).sum::<f64>() / 5.0);
+            shown.extend(best);
+        }
+        for place in 0..3 {
+            for (found, value) in found.by_user(place).unwrap().iter().zip(&values) {
+                assert!((found - value[place]).abs() < 1e-12, "{}", asked.measures[place]);
+            }
+        }
+        assert!(found.by_user(3).unwrap().iter().zip(&novelties).all(|(a, b)| (a - b).abs() < 1e-12));
+        let coverage = found.figures().metrics["coverage@5"];
+        assert_eq!((coverage.mean, coverage.stderr), (shown.len() as f64 / ratings.items() as f64, None));
+    }
+
+    #[test]
+    fn threads_never_change_a_bit() {
+        let asked = asked("usual,gini@3,diversity@3,lift@3");
+        for (model, split) in [("mf", "user:0.3"), ("baseline", "user:0.3"), ("mf", "strong:20")] {
+            let one = ranked_by(model, split, &asked, 1).unwrap();
+            assert_eq!(one, ranked_by(model, split, &asked, 3).unwrap(), "{model} {split}");
+            let figures = one.figures();
+            assert!(figures.metrics["auc"].mean > 0.5, "{model} {split}: {figures:?}");
+            assert!(figures.users == if split == "strong:20" { 20 } else { 90 });
+        }
+    }
+
+    #[test]
+    fn given_candidates_are_all_that_is_ranked() {
+        let ratings = ratings();
+        let mut fold = plan("loo".parse().unwrap(), &ratings, 3, &nothing_published).unwrap().fold(0);
+        fold.candidates = Some(fold.train.filter(|rating| rating.item.0 % 5 == 0));
+        let algorithm = registry::find("baseline").unwrap().configure(&serde_json::Map::new()).unwrap();
+        let model = algorithm.fit(&fold.train, &mut Run::new(1, 1).unwrap()).unwrap();
+        let found = rank(&*model, &fold, &asked("mrr,precision@1"), &thread_pool(1).unwrap()).unwrap();
+        let tested = fold.test.rows().filter(|(_, row)| !row.is_empty());
+        for ((user, row), found) in tested.zip(found.by_user(0).unwrap()) {
+            let score = |item: Item| model.predict(Query { user: Some(user), item: Some(item), time: None });
+            let own = score(row.items[0]);
+            let given = fold.candidates.as_ref().unwrap().row(user).items;
+            let ahead = given.iter().filter(|&&item| item != row.items[0] && score(item) > own).count();
+            assert!((found - 1.0 / (ahead + 1) as f64).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_ranked_says_why() {
+        let nobody = ranked_by("baseline", "user:0.3", &Asked::parse("auc", Some(9.0)).unwrap(), 1);
+        assert_eq!(
+            nobody.unwrap_err().to_string(),
+            "relevant-from = 9: expected a rating that some test item reaches\n  help: lower it, or leave it out: then every test item is relevant"
+        );
+        let measures = asked("ndcg@2,novelty@2").measures;
+        assert!(
+            rank_scores(&[(1.0, true)], &measures)
+                .unwrap_err()
+                .to_string()
+                .starts_with("metrics = novelty@2")
+        );
+        assert!(rank_scores(&[(f32::NAN, true)], &measures[..1]).is_err());
+        assert_eq!(rank_scores(&[(1.0, false)], &measures[..1]).unwrap(), None);
+    }
 
     proptest! {
         #[test]

@@ -28,7 +28,7 @@ pub(super) fn describes(measure: &Measure) -> bool {
 }
 
 /// What is known of the items that may be shown.
-pub(super) struct Shelf<'a> {
+pub(super) struct Stock<'a> {
     train: &'a Ratings,
     catalog: &'a Arc<Catalog>,
     counts: Vec<usize>,
@@ -38,7 +38,7 @@ pub(super) struct Shelf<'a> {
     usual_popularity: f64,
 }
 
-impl<'a> Shelf<'a> {
+impl<'a> Stock<'a> {
     pub(super) fn of(train: &'a Ratings) -> Self {
         let counts = train.item_counts();
         let squares: f64 = counts.iter().map(|&count| (count as f64).powi(2)).sum();
@@ -85,7 +85,8 @@ impl<'a> Shelf<'a> {
     }
 
     fn novelty(&self, list: &[Item]) -> f64 {
-        let bits = |item: &Item| -libm::log2(self.counts[item.index()].max(1) as f64 / self.users.max(1) as f64);
+        let bits =
+            |item: &Item| -libm::log2(self.counts[item.index()].max(1) as f64 / self.users.max(1) as f64);
         mean(list.iter().map(bits))
     }
 
@@ -104,7 +105,8 @@ impl<'a> Shelf<'a> {
             Some((_, members)) => jaccard(&members[a.index()], &members[b.index()]),
             None => self.rated_together(a, b),
         };
-        let pairs = list.iter().enumerate().flat_map(|(place, &a)| list[..place].iter().map(move |&b| (a, b)));
+        let pairs =
+            list.iter().enumerate().flat_map(|(place, &a)| list[..place].iter().map(move |&b| (a, b)));
         mean(pairs.map(|(a, b)| 1.0 - alike(a, b)))
     }
 
@@ -155,7 +157,8 @@ fn gini(mut shown: Vec<usize>) -> f64 {
     shown.sort_unstable();
     let n = shown.len() as f64;
     let total: usize = shown.iter().sum();
-    let weighted: f64 = (1_i64..).zip(&shown).map(|(j, &times)| (2.0 * j as f64 - n - 1.0) * times as f64).sum();
+    let weighted: f64 =
+        (1_i64..).zip(&shown).map(|(j, &times)| (2.0 * j as f64 - n - 1.0) * times as f64).sum();
     if total == 0 { 0.0 } else { weighted / (n * total as f64) }
 }
 
@@ -175,7 +178,8 @@ mod tests {
             labels: vec!["a".into(), "b".into(), "c".into()],
             members: vec![vec![0, 1], vec![1, 2], vec![0, 1], vec![]],
         };
-        let columns = if labelled { vec![Column { name: "genres".into(), values: genres }] } else { Vec::new() };
+        let columns =
+            if labelled { vec![Column { name: "genres".into(), values: genres }] } else { Vec::new() };
         let all = builder
             .finish("test", None, Duplicates::Error, |_, _| (Attributes::default(), Attributes { columns }))
             .unwrap();
@@ -189,38 +193,38 @@ mod tests {
     #[test]
     fn figures_worked_by_hand() {
         let train = train(false);
-        let shelf = Shelf::of(&train);
+        let stock = Stock::of(&train);
         let list = [Item(0), Item(1), Item(3)];
         // Four users; counts 4, 2 and none.
-        assert_eq!(shelf.value(&measure("novelty@2"), &list, &[]), f64::midpoint(0.0, 1.0));
-        assert_eq!(shelf.value(&measure("novelty@3"), &list, &[]), 1.0);
-        assert_eq!(shelf.value(&measure("lift@2"), &list, &[Item(1)]), 0.5);
+        assert_eq!(stock.value(&measure("novelty@2"), &list, &[]), f64::midpoint(0.0, 1.0));
+        assert_eq!(stock.value(&measure("novelty@3"), &list, &[]), 1.0);
+        assert_eq!(stock.value(&measure("lift@2"), &list, &[Item(1)]), 0.5);
         // Against the average rating: (16 + 4 + 1)/7 = 3.
-        assert_eq!(shelf.value(&measure("lift@2"), &list, &[]), 0.0);
+        assert_eq!(stock.value(&measure("lift@2"), &list, &[]), 0.0);
         let together = 2.0 / 8.0_f64.sqrt();
-        assert!((shelf.value(&measure("diversity@2"), &list, &[]) - (1.0 - together)).abs() < 1e-12);
-        assert!((shelf.value(&measure("diversity@3"), &list, &[]) - (1.0 - together / 3.0)).abs() < 1e-12);
-        assert_eq!(shelf.value(&measure("diversity@1"), &list, &[]), 0.0);
-        assert!(shelf.likeness().contains("who rated"));
+        assert!((stock.value(&measure("diversity@2"), &list, &[]) - (1.0 - together)).abs() < 1e-12);
+        assert!((stock.value(&measure("diversity@3"), &list, &[]) - (1.0 - together / 3.0)).abs() < 1e-12);
+        assert_eq!(stock.value(&measure("diversity@1"), &list, &[]), 0.0);
+        assert!(stock.likeness().contains("who rated"));
     }
 
     #[test]
     fn likeness_goes_by_labels_where_there_are_any() {
         let train = train(true);
-        let shelf = Shelf::of(&train);
-        assert!(shelf.likeness().contains("genres"));
-        let third = shelf.value(&measure("diversity@2"), &[Item(0), Item(1)], &[]);
+        let stock = Stock::of(&train);
+        assert!(stock.likeness().contains("genres"));
+        let third = stock.value(&measure("diversity@2"), &[Item(0), Item(1)], &[]);
         assert!((third - 2.0 / 3.0).abs() < 1e-12);
-        assert_eq!(shelf.value(&measure("diversity@2"), &[Item(0), Item(2)], &[]), 0.0);
-        assert_eq!(shelf.value(&measure("diversity@2"), &[Item(0), Item(3)], &[]), 1.0);
+        assert_eq!(stock.value(&measure("diversity@2"), &[Item(0), Item(2)], &[]), 0.0);
+        assert_eq!(stock.value(&measure("diversity@2"), &[Item(0), Item(3)], &[]), 1.0);
     }
 
     #[test]
     fn coverage_and_inequality_are_of_all_lists() {
         let train = train(false);
-        let shelf = Shelf::of(&train);
+        let stock = Stock::of(&train);
         let lists = [vec![Item(0), Item(1)], vec![Item(0), Item(2)]];
-        let of_all = |written: &str| shelf.of_all(&measure(written), lists.iter().map(Vec::as_slice));
+        let of_all = |written: &str| stock.of_all(&measure(written), lists.iter().map(Vec::as_slice));
         assert_eq!(of_all("coverage@1"), 0.25);
         assert_eq!(of_all("coverage@2"), 0.75);
         // One item alone: 1 − 1/n.

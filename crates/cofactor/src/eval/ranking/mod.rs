@@ -39,9 +39,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-pub use drive::rank;
 pub(crate) use drive::score_all;
-pub use values::{Rankings, RankingFigures};
+pub use drive::{rank, rank_scores};
+pub use values::{RankingFigures, Rankings};
 
 /// A metric of rankings with its definition.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -101,7 +101,13 @@ pub static RANKING_METRICS: &[RankingMetric] = &[
         Cutoff::Optional,
         Better::Higher,
     ),
-    metric("recall", "share of the relevant items that are shown", "hits(N) / R", Cutoff::Needed, Better::Higher),
+    metric(
+        "recall",
+        "share of the relevant items that are shown",
+        "hits(N) / R",
+        Cutoff::Needed,
+        Better::Higher,
+    ),
     metric(
         "recall_capped",
         "hits as a share of the most that N places allow",
@@ -109,7 +115,13 @@ pub static RANKING_METRICS: &[RankingMetric] = &[
         Cutoff::Needed,
         Better::Higher,
     ),
-    metric("precision", "share of the shown items that are relevant", "hits(N) / N", Cutoff::Needed, Better::Higher),
+    metric(
+        "precision",
+        "share of the shown items that are relevant",
+        "hits(N) / N",
+        Cutoff::Needed,
+        Better::Higher,
+    ),
     metric(
         "map",
         "mean precision at the hits",
@@ -198,19 +210,17 @@ impl FromStr for Measure {
             let known = RANKING_METRICS.iter().map(|metric| metric.name.to_owned()).collect();
             return Err(Error::UnknownName { kind: "ranking metric", name: name.to_owned(), known });
         };
-        let refuse = |expected: String, hint: String| Err(Error::parameter("metrics", written, expected, hint));
+        let refuse =
+            |expected: String, hint: String| Err(Error::parameter("metrics", written, expected, hint));
         match (metric.cutoff, cutoff.map(str::parse::<usize>)) {
             (Cutoff::Needed, None) => {
                 refuse("a cutoff: how many items are shown".to_owned(), format!("write {name}@10"))
             }
-            (Cutoff::None, Some(_)) => refuse(
-                format!("{name} without a cutoff: it goes over all ranks"),
-                format!("write {name}"),
-            ),
-            (_, Some(Ok(n))) if (1..=MAX_CUTOFF).contains(&n) => Ok(Self { metric, cutoff: Some(n) }),
-            (_, Some(_)) => {
-                refuse(format!("a cutoff from 1 to {MAX_CUTOFF}"), format!("write {name}@10"))
+            (Cutoff::None, Some(_)) => {
+                refuse(format!("{name} without a cutoff: it goes over all ranks"), format!("write {name}"))
             }
+            (_, Some(Ok(n))) if (1..=MAX_CUTOFF).contains(&n) => Ok(Self { metric, cutoff: Some(n) }),
+            (_, Some(_)) => refuse(format!("a cutoff from 1 to {MAX_CUTOFF}"), format!("write {name}@10")),
             (_, None) => Ok(Self { metric, cutoff: None }),
         }
     }
@@ -262,7 +272,12 @@ impl Asked {
             for measure in more {
                 if measures.contains(&measure) {
                     let expected = "each metric once";
-                    return Err(Error::parameter("metrics", written, expected, format!("leave one {measure} out")));
+                    return Err(Error::parameter(
+                        "metrics",
+                        written,
+                        expected,
+                        format!("leave one {measure} out"),
+                    ));
                 }
                 measures.push(measure);
             }
@@ -319,7 +334,10 @@ mod tests {
                 "recall",
                 "metrics = recall: expected a cutoff: how many items are shown\n  help: write recall@10",
             ),
-            ("auc@10", "metrics = auc@10: expected auc without a cutoff: it goes over all ranks\n  help: write auc"),
+            (
+                "auc@10",
+                "metrics = auc@10: expected auc without a cutoff: it goes over all ranks\n  help: write auc",
+            ),
             ("ndcg@0", "metrics = ndcg@0: expected a cutoff from 1 to 10000\n  help: write ndcg@10"),
             ("ndcg@x", "metrics = ndcg@x: expected a cutoff from 1 to 10000\n  help: write ndcg@10"),
             ("", "metrics = '': expected at least one metric\n  help: write ndcg@10"),

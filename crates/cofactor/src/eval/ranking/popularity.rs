@@ -10,8 +10,8 @@
 use rayon::ThreadPool;
 use serde::{Deserialize, Serialize};
 
-use super::drive::{rank_adjusted, score_all};
 use super::Asked;
+use super::drive::{rank_adjusted, score_all};
 use crate::data::ids::User;
 use crate::data::split::Fold;
 use crate::error::{Error, Result};
@@ -105,7 +105,10 @@ mod tests {
         assert_eq!(extra[2], extra[3]);
         assert_eq!(adjustments(&[1, 2], 0.0).unwrap(), None);
         let message = adjustments(&[1], f32::NAN).unwrap_err().to_string();
-        assert_eq!(message, "popularity = NaN: expected a finite number\n  help: 0 leaves the scores as they are");
+        assert_eq!(
+            message,
+            "popularity = NaN: expected a finite number\n  help: 0 leaves the scores as they are"
+        );
     }
 
     #[test]

@@ -126,7 +126,8 @@ impl Ranked {
             return 1.0;
         }
         // C(t−m, r) / C(t, r) is also C(t−r, m) / C(t, m): the shorter product of the two.
-        let (few, many) = if within < first.relevant { (within, misses) } else { (first.relevant, first.size - within) };
+        let (few, many) =
+            if within < first.relevant { (within, misses) } else { (first.relevant, first.size - within) };
         let none: f64 =
             (0..few).map(|factor| (many - factor) as f64 / (first.size - factor) as f64).product();
         1.0 - none
@@ -210,8 +211,8 @@ mod tests {
         best.sort_by_key(|&is| !is);
         best.truncate(n);
         let precision_at = |p: usize| order[..p].iter().filter(|&&is| is).count() as f64 / p as f64;
-        let precisions: f64 =
-            (1..=first.len()).filter(|&p| order[p - 1]).map(precision_at).sum::<f64>() / relevant.min(n as f64);
+        let precisions: f64 = (1..=first.len()).filter(|&p| order[p - 1]).map(precision_at).sum::<f64>()
+            / relevant.min(n as f64);
         let first_hit = first.iter().position(|&is| is).map_or(0.0, |p| 1.0 / (p + 1) as f64);
         let (mut pairs, mut right, mut percentiles) = (0.0, 0.0, 0.0);
         for (p, _) in order.iter().enumerate().filter(|(_, is)| **is) {

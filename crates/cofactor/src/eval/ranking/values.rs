@@ -69,7 +69,10 @@ impl Rankings {
             asked: asked.clone(),
             folds,
             sums: (0..asked.measures.len()).map(by_user).collect(),
-            of_all: of_all.iter().map(|&value| if value.is_nan() { Vec::new() } else { vec![value] }).collect(),
+            of_all: of_all
+                .iter()
+                .map(|&value| if value.is_nan() { Vec::new() } else { vec![value] })
+                .collect(),
             relevant: users.iter().flatten().map(|user| user.relevant).sum(),
             left_out,
             likeness,
@@ -112,7 +115,9 @@ impl Rankings {
         let likeness = self.likeness.as_ref().map(|text| format!(" {text}")).unwrap_or_default();
         RankingFigures {
             asked: self.asked.clone(),
-            metrics: estimates.map(|(place, measure)| (measure.to_string(), self.estimate(place, users))).collect(),
+            metrics: estimates
+                .map(|(place, measure)| (measure.to_string(), self.estimate(place, users)))
+                .collect(),
             users,
             left_out: self.left_out,
             protocol: self.asked.relevance() + likeness.as_str(),
@@ -147,8 +152,13 @@ impl Rankings {
     /// # Panics
     /// When the two are not about the same users and metrics.
     pub fn differences(&self, other: &Self) -> Vec<(Measure, Difference)> {
-        assert_eq!((&self.asked, &self.folds), (&other.asked, &other.folds), "rankings of the same test items");
-        let pairs = (0..self.sums.len()).filter_map(|place| Some((place, self.by_user(place)?, other.by_user(place)?)));
+        assert_eq!(
+            (&self.asked, &self.folds),
+            (&other.asked, &other.folds),
+            "rankings of the same test items"
+        );
+        let pairs = (0..self.sums.len())
+            .filter_map(|place| Some((place, self.by_user(place)?, other.by_user(place)?)));
         pairs.map(|(place, mine, theirs)| (self.asked.measures[place], paired(&mine, &theirs))).collect()
     }
 
@@ -192,8 +202,10 @@ mod tests {
 
     /// One metric, with these values of the users.
     fn rankings(values: &[Option<f64>]) -> Rankings {
-        let users: Vec<Option<UserValues>> =
-            values.iter().map(|value| value.map(|value| UserValues { values: vec![value], relevant: 2 })).collect();
+        let users: Vec<Option<UserValues>> = values
+            .iter()
+            .map(|value| value.map(|value| UserValues { values: vec![value], relevant: 2 }))
+            .collect();
         Rankings::of_fold(&Asked::parse("ndcg@10", None).unwrap(), &users, &[f64::NAN], 1, None)
     }
 
@@ -221,11 +233,14 @@ mod tests {
 
     #[test]
     fn a_difference_is_paired() {
-        let (a, b) = (rankings(&[Some(0.3), Some(0.5), Some(0.7)]), rankings(&[Some(0.2), Some(0.4), Some(0.5)]));
+        let (a, b) =
+            (rankings(&[Some(0.3), Some(0.5), Some(0.7)]), rankings(&[Some(0.2), Some(0.4), Some(0.5)]));
         let [(measure, found)] = a.differences(&b)[..] else { panic!("one metric") };
         assert_eq!(measure.to_string(), "ndcg@10");
         // Differences 0.1, 0.1, 0.2: mean 2/15, squares 1/150, SE² = 1/900.
-        assert!((found.mean - 2.0 / 15.0).abs() < 1e-12 && (found.stderr.unwrap() - 1.0 / 30.0).abs() < 1e-12);
+        assert!(
+            (found.mean - 2.0 / 15.0).abs() < 1e-12 && (found.stderr.unwrap() - 1.0 / 30.0).abs() < 1e-12
+        );
         assert!((found.p.unwrap() - student_p(4.0, 2)).abs() < 1e-9);
         let (_, none) = a.differences(&a)[0];
         assert_eq!((none.mean, none.p), (0.0, Some(1.0)));

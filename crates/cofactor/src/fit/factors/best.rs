@@ -4,7 +4,7 @@
 //! the rounding of both ways of summing, is kept; at the end the few that are left are scored as [`Factors::score_all`] scores them. So the lists are the same, bit for
 //! bit, as if every score had been taken one by one: on every instruction set, in any block.
 
-use cofactor_kernels::{LANES, Packed, products_above};
+use cofactor_kernels::{LANES, Packed, products, products_above};
 
 use super::Factors;
 use crate::data::ids::{Item, User};
@@ -55,7 +55,8 @@ impl<'a> Shelf<'a> {
         seen: impl Fn(User) -> &'s [Item],
     ) -> Vec<Vec<(Item, f32)>> {
         let factors = self.factors;
-        let left = Packed::new(factors.k(), users.len(), |place| factors.users.row(users[place].index()), |_| 0.0);
+        let left =
+            Packed::new(factors.k(), users.len(), |place| factors.users.row(users[place].index()), |_| 0.0);
         let mut bests: Vec<Best<'s>> =
             users.iter().map(|&user| Best::new(n, self.margin(user), seen(user))).collect();
         let mut thresholds = vec![f32::MIN; users.len()];
@@ -63,6 +64,21 @@ impl<'a> Shelf<'a> {
             bests[place].take(first, products)
         });
         bests.into_iter().zip(users).map(|(best, &user)| self.exactly(user, n, &best.kept)).collect()
+    }
+
+    /// The scores of all items for each user, those that are not on offer −∞: a row of n entries of `out` for each. They are summed in another order than
+    /// [`Factors::predict_all`] does, the same on every instruction set.
+    pub(crate) fn scores(&self, users: &[User], out: &mut [f32]) {
+        let factors = self.factors;
+        let left =
+            Packed::new(factors.k(), users.len(), |place| factors.users.row(users[place].index()), |_| 0.0);
+        products(factors.isa, &left, &self.packed, out);
+        for (row, user) in out.chunks_exact_mut(self.packed.len().max(1)).zip(users) {
+            let level = factors.mean + factors.user_bias[user.index()];
+            for score in row {
+                *score += level;
+            }
+        }
     }
 
     /// More than twice what two ways of summing a score can differ by: each of at most k + 4 roundings is within 2⁻²⁴ of its terms' size.
@@ -151,6 +167,24 @@ mod tests {
             item_bias: (0..n).map(|item| (item % 3) as f32 / 3.0).collect(),
             prior: Prior { mean: vec![0.0; k + 1], precision: vec![0.0; (k + 1) * (k + 1)] },
             unseen_item: vec![0.0; k + 1],
+        }
+    }
+
+    #[test]
+    fn all_scores_at_once_are_those_of_one_user_but_for_the_rounding() {
+        let entries: Vec<f32> = (0..50 * 9).map(|at| ((at * 37) % 101) as f32 / 50.0 - 1.0).collect();
+        let factors = factors(9, &entries[..20 * 9], &entries[20 * 9..], Isa::detect());
+        let mut offered = vec![true; 30];
+        offered[4] = false;
+        let users = [User(3), User(19), User(0)];
+        let mut found = vec![0.0; 3 * 30];
+        Shelf::of(&factors, &offered, None).unwrap().scores(&users, &mut found);
+        for (user, found) in users.iter().zip(found.chunks(30)) {
+            let mut expected = vec![0.0; 30];
+            factors.predict_all(Some(*user), &mut expected);
+            assert_eq!(found[4], f32::NEG_INFINITY);
+            let near = |place: usize| place == 4 || (found[place] - expected[place]).abs() < 1e-5;
+            assert!((0..30).all(near), "{found:?} {expected:?}");
         }
     }
 

@@ -526,7 +526,9 @@ fn the_list_is_in_order() {
         assert!(set.splits.iter().all(|split| official::NAMES.contains(&split.name)));
         let roles: Vec<Role> = set.members.iter().map(|member| member.role).collect();
         assert!(
-            set.dialect == Dialect::BuiltIn || !set.is_archived() || roles.starts_with(&[Role::Ratings, Role::Items]),
+            set.dialect == Dialect::BuiltIn
+                || !set.is_archived()
+                || roles.starts_with(&[Role::Ratings, Role::Items]),
             "{}",
             set.name
         );
