@@ -7,6 +7,7 @@ mod compare;
 mod data;
 mod derive;
 mod questions;
+mod ranking;
 mod real;
 mod run;
 mod support;
