@@ -366,7 +366,8 @@ fn one_fold(
         if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     run = match (options.curve, &valid) {
-        (Curve::Test, _) => run.with_valid(&fold.test),
+        // Users who are held out whole are folded in at the end alone.
+        (Curve::Test, _) if fold.folded.is_none() => run.with_valid(&fold.test),
         (_, Some(valid)) => run.with_valid(valid),
         _ => run,
     };

@@ -324,10 +324,17 @@ fn an_archive_put_into_the_cache_by_hand_is_used() {
 #[test]
 fn what_a_killed_process_left_is_removed() {
     let fixture = Fixture::new("ml-1m", Dialect::DoubleColons);
-    fs::create_dir_all(fixture.cache.path().join(".ml-1m-AbCdEf")).unwrap();
-    fs::write(fixture.cache.path().join(".ml-1m-AbCdEf/ratings.dat"), "1::").unwrap();
+    fs::create_dir_all(fixture.cache.path().join(".ml-1m.part-AbCdEf")).unwrap();
+    fs::write(fixture.cache.path().join(".ml-1m.part-AbCdEf/ratings.dat"), "1::").unwrap();
+    // Another data set's, whose name begins alike, is still at work.
+    let others = [".ml-1m-ncf.lock", ".ml-1m-ncf.part-AbCdEf"];
+    fs::write(fixture.cache.path().join(others[0]), "").unwrap();
+    fs::create_dir_all(fixture.cache.path().join(others[1])).unwrap();
     assert!(fetch(&fixture.store(), fixture.set).0.unwrap().fresh);
-    assert_eq!(fixture.cache_entries(), ["ml-1m"]);
+    let mut entries = fixture.cache_entries();
+    entries.sort();
+    assert_eq!(entries, [others[1], "ml-1m"]);
+    assert!(fixture.cache.path().join(others[0]).exists());
 }
 
 #[test]
