@@ -9,6 +9,7 @@ mod derive;
 #[cfg(unix)]
 mod pages;
 mod questions;
+mod ranking;
 mod real;
 mod run;
 mod support;
