@@ -143,6 +143,10 @@ pub(crate) struct Asked {
     reasons: usize,
     #[pyo3(item)]
     popularity: f32,
+    #[pyo3(item)]
+    categories: Vec<String>,
+    #[pyo3(item)]
+    diversity: f32,
 }
 
 impl Asked {
@@ -155,6 +159,8 @@ impl Asked {
             unknown: policy(py, &self.unknown)?,
             reasons: self.reasons,
             popularity: self.popularity,
+            categories: self.categories,
+            diversity: self.diversity,
         })
     }
 }

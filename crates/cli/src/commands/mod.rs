@@ -11,6 +11,7 @@ mod predict;
 mod recommend;
 mod report;
 mod run;
+mod serve;
 mod similar;
 mod train;
 mod tune;
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Recommend(recommend::Args),
     Similar(similar::Args),
     Explain(explain::Args),
+    Serve(serve::Args),
     Report(report::Args),
     Derive(derive::Args),
     Doctor(doctor::Args),
@@ -56,6 +58,7 @@ pub(crate) fn dispatch(command: Command, context: &mut Context) -> Result<(), Fa
         Command::Recommend(args) => recommend::run(&args, context),
         Command::Similar(args) => similar::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),
+        Command::Serve(args) => serve::run(&args, context),
         Command::Report(args) => report::run(&args, context),
         Command::Derive(args) => derive::run(&args, context),
         Command::Doctor(args) => doctor::run(&args, context),

@@ -28,6 +28,7 @@ Examples:
   cofactor recommend model.cofactor --all -n 20 -o picks.csv
   cofactor recommend model.cofactor --users ids.txt -o picks.parquet
   cofactor recommend model.cofactor --user 42 --popularity=-0.2
+  cofactor recommend model.cofactor --user 42 --category Western --diversity 0.3
 
 Somebody new is folded in: the model is asked where a user with these ratings stands, and nothing \
 is kept.")]
@@ -59,6 +60,12 @@ pub(crate) struct Args {
     /// Adds so much to a score for each factor e of popularity: above 0 for popular items, below 0 for rare ones; `cofactor run --metrics` shows what it costs
     #[arg(long, value_name = "W", default_value_t = 0.0, allow_hyphen_values = true)]
     popularity: f32,
+    /// Only items of this category (genre); may be repeated
+    #[arg(long = "category", value_name = "NAME")]
+    categories: Vec<String>,
+    /// From 0 to 1: how much an item loses by being like one above it
+    #[arg(long, value_name = "D", default_value_t = 0.0)]
+    diversity: f32,
     /// How many picks
     #[arg(short, long = "number", value_name = "N", default_value_t = 10)]
     n: usize,
@@ -90,7 +97,9 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
         reasons: if args.why { REASONS } else { 0 },
         allow: args.only.as_deref().map(lines).transpose()?,
         deny: args.without.clone(),
+        categories: args.categories.clone(),
         popularity: args.popularity,
+        diversity: args.diversity,
     };
     if let Some(output) = &args.output {
         if !args.all && args.users.is_none() {

@@ -45,22 +45,33 @@ const FEWEST_RATINGS: usize = 10;
 /// Cost: O(sk² + k²) for the s ≤ 1500 items on the map.
 pub(super) fn item_map(vectors: &Matrix, train: &Ratings) -> Option<ItemMap> {
     let counts = train.item_counts();
+    let (places, variance) = places(vectors, &counts)?;
+    let means = item_means(train, &counts);
+    let catalog = train.catalog();
+    let on_map = |&(item, [x, y]): &Place| MapItem {
+        title: catalog.item_name(item),
+        x,
+        y,
+        n: counts[item.index()],
+        mean: means[item.index()],
+        genres: catalog.item_attributes.labels("genres", item.index()).into_iter().map(str::to_owned).collect(),
+    };
+    Some(ItemMap { variance, items: places.iter().map(on_map).collect() })
+}
+
+/// An item, and where it lies along the two axes.
+pub(crate) type Place = (Item, [f64; 2]);
+
+/// Where the most rated items lie, the most rated first, from the mean of all of them, and the part of the variance along each axis; `None` where their vectors do not differ.
+pub(crate) fn places(vectors: &Matrix, counts: &[usize]) -> Option<(Vec<Place>, [f64; 2])> {
     let mut shown: Vec<usize> = (0..counts.len()).filter(|&item| counts[item] >= FEWEST_RATINGS).collect();
     shown.sort_by_key(|&item| (std::cmp::Reverse(counts[item]), item));
     shown.truncate(MOST_ITEMS);
     let rows = centred(vectors, &shown);
     let (axes, variance) = principal_axes(&rows, vectors.columns())?;
-    let means = item_means(train, &counts);
-    let catalog = train.catalog();
-    let on_map = |(&item, row): (&usize, &Vec<f64>)| MapItem {
-        title: catalog.item_name(Item(item as u32)),
-        x: inner(row, &axes[0]),
-        y: inner(row, &axes[1]),
-        n: counts[item],
-        mean: means[item],
-        genres: catalog.item_attributes.labels("genres", item).into_iter().map(str::to_owned).collect(),
-    };
-    Some(ItemMap { variance, items: shown.iter().zip(&rows).map(on_map).collect() })
+    let place =
+        |(&item, row): (&usize, &Vec<f64>)| (Item(item as u32), [inner(row, &axes[0]), inner(row, &axes[1])]);
+    Some((shown.iter().zip(&rows).map(place).collect(), variance))
 }
 
 /// The vectors of these items minus their mean.

@@ -7,6 +7,6 @@ pub mod drift;
 pub mod early;
 pub mod evaluate;
 pub mod interval;
-mod map;
+pub(crate) mod map;
 pub mod metric;
 pub mod ranking;

@@ -52,6 +52,10 @@ impl Recommender {
     /// An unknown user or item, or a model that cannot fold in.
     pub fn explain(&self, who: Who<'_>, item: &str) -> Result<Explanation<'_>> {
         let item = self.item(item)?;
+        self.explain_item(who, item)
+    }
+
+    fn explain_item(&self, who: Who<'_>, item: Item) -> Result<Explanation<'_>> {
         match who {
             Who::User(raw) => {
                 let user = self.known_user(RawId::Text(raw)).ok_or_else(|| self.unknown_user(raw))?;
@@ -60,6 +64,13 @@ impl Recommender {
                 self.explained(self.file.seen.row(user), item, Some(score))
             }
             Who::History(entries) => self.explained(History::of(self, entries)?.row(), item, None),
+            Who::Since(raw, entries) => {
+                let history = History::since(self, raw, entries)?;
+                if !history.has_news() {
+                    return self.explain_item(Who::User(raw), item);
+                }
+                self.explained(history.row(), item, None)
+            }
         }
     }
 

@@ -1,9 +1,11 @@
 //! The ratings that somebody new brings along: as a person writes them, and as a model takes them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Recommender;
-use crate::data::ids::Item;
+use crate::data::ids::{Item, RawId};
 use crate::data::ratings::Row;
 use crate::error::{Error, Result};
 use crate::fit::algorithm::Task;
@@ -115,6 +117,8 @@ fn shortened(text: &str) -> String {
 pub(super) struct History {
     items: Vec<Item>,
     values: Vec<f32>,
+    /// Whether any of it is not of the training part.
+    news: bool,
 }
 
 impl History {
@@ -136,7 +140,28 @@ impl History {
             return Err(refuse(second, &entries[second].item, expected, "leave one of them out"));
         }
         let values = rated.iter().map(|&(_, position)| entries[position].value).collect();
-        Ok(Self { items: rated.into_iter().map(|(item, _)| item).collect(), values })
+        Ok(Self { items: rated.into_iter().map(|(item, _)| item).collect(), values, news: true })
+    }
+
+    /// A user's training ratings and those that came since, the last of an item counting; for a model that ranks, their sum.
+    pub(super) fn since(recommender: &Recommender, user: &str, entries: &[HistoryEntry]) -> Result<Self> {
+        let known = recommender.known_user(RawId::Text(user));
+        let mut rated: BTreeMap<Item, f32> =
+            recommender.row(known).iter().map(|rated| (rated.item, rated.value)).collect();
+        let mut news = false;
+        for (position, entry) in entries.iter().enumerate() {
+            let Some(item) = recommender.known_item(RawId::Text(&entry.item)) else { continue };
+            check_value(recommender, position, entry)?;
+            let value = rated.entry(item).or_insert(0.0);
+            *value = if recommender.task == Task::Ranking { *value + entry.value } else { entry.value };
+            news = true;
+        }
+        let (items, values) = rated.into_iter().unzip();
+        Ok(Self { items, values, news })
+    }
+
+    pub(super) fn has_news(&self) -> bool {
+        self.news
     }
 
     pub(super) fn row(&self) -> Row<'_> {

@@ -1,6 +1,6 @@
 //! From somebody and a request to a list of picks.
 
-use super::{Basis, Pick, Recommendation, Recommender, Request, Unknown};
+use super::{diverse, Basis, Pick, Recommendation, Recommender, Request, Unknown};
 use crate::data::ids::{Item, User};
 use crate::data::ratings::Row;
 use crate::error::Result;
@@ -8,6 +8,9 @@ use crate::eval::ranking::popularity;
 use crate::fit::factors::best::Shelf;
 use crate::fit::model::Newcomer;
 use crate::fit::top;
+
+/// Where a list shall be diverse, it is chosen from so many times as many items.
+const DIVERSE_FROM: usize = 10;
 
 /// Somebody to score items for.
 pub(super) enum Subject<'a> {
@@ -61,6 +64,13 @@ impl<'a, 'r> Listing<'a, 'r> {
         for text in &request.deny {
             offered[recommender.item(text)?.index()] = false;
         }
+        if !request.categories.is_empty() {
+            let fits = recommender.of_categories(&request.categories)?;
+            for (offered, fits) in offered.iter_mut().zip(fits) {
+                *offered &= fits;
+            }
+        }
+        diverse::check(request.diversity)?;
         let extra = popularity::adjustments(counts, request.popularity)?;
         Ok(Self { recommender, request, offered, extra })
     }
@@ -83,7 +93,24 @@ impl<'a, 'r> Listing<'a, 'r> {
 
     /// The best of the items for known users, whom the shelf takes together.
     pub(super) fn best(&self, shelf: &Shelf<'_>, users: &[User]) -> Vec<Vec<(Item, f32)>> {
-        shelf.best(users, self.request.n, |user| self.seen(self.recommender.file.seen.row(user)))
+        let wide =
+            shelf.best(users, self.considered(), |user| self.seen(self.recommender.file.seen.row(user)));
+        wide.into_iter().map(|best| self.diverse(best)).collect()
+    }
+
+    /// How many of the best are looked at: more than are asked for where they shall differ.
+    fn considered(&self) -> usize {
+        let n = self.request.n;
+        if self.request.diversity > 0.0 { n.saturating_mul(DIVERSE_FROM) } else { n }
+    }
+
+    fn diverse(&self, best: Vec<(Item, f32)>) -> Vec<(Item, f32)> {
+        match self.recommender.file.model.factors() {
+            Some(factors) if self.request.diversity > 0.0 => {
+                diverse::choose(factors, best, self.request.n, self.request.diversity)
+            }
+            _ => best.into_iter().take(self.request.n).collect(),
+        }
     }
 
     /// The list for somebody with that history.
@@ -96,10 +123,10 @@ impl<'a, 'r> Listing<'a, 'r> {
         self.score(subject, scores);
         let seen = self.seen(history);
         let candidates = (0..).map(Item).zip(scores.iter().copied());
-        let best = top::best(self.request.n, candidates, |item| {
+        let best = top::best(self.considered(), candidates, |item| {
             self.offered[item.index()] && seen.binary_search(&item).is_err()
         });
-        self.with_reasons(subject, history, best)
+        self.with_reasons(subject, history, self.diverse(best))
     }
 
     /// Chosen items, with their names and the reasons that are asked for.

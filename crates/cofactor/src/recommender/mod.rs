@@ -6,11 +6,15 @@
 mod batch;
 #[cfg(feature = "parquet")]
 mod columns;
+mod details;
+mod diverse;
 mod example;
 mod explain;
 mod history;
 mod judge;
 mod listing;
+mod question;
+mod refit;
 mod similar;
 #[cfg(test)]
 mod tests;
@@ -33,9 +37,11 @@ use crate::store::ModelFile;
 pub use batch::UserPicks;
 #[cfg(feature = "parquet")]
 pub use columns::ParquetPicks;
+pub use details::{ItemDetails, Spot};
 pub use example::example_user;
 pub use explain::{Contribution, Explanation};
 pub use history::{HistoryEntry, parse_history};
+pub use question::Question;
 pub use similar::{MIN_RATINGS, Neighbour};
 
 use history::History;
@@ -70,6 +76,9 @@ pub enum Who<'a> {
     User(&'a str),
     /// Somebody new, who brings a few ratings and is folded in; nothing of it is kept.
     History(&'a [HistoryEntry]),
+    /// A user, by raw id, who has rated since training, in the order of time: the training ratings and these, of which the last one of an item counts (for a model that ranks, their sum), are folded in
+    /// together. Items that training never saw are left out. Without such ratings the same as [`Who::User`].
+    Since(&'a str, &'a [HistoryEntry]),
 }
 
 /// What to do about a user or an item that training never saw.
@@ -81,7 +90,8 @@ pub enum Unknown {
     Error,
     /// Say what most people like: the item's damped mean, (Σr + 10μ)/(n + 10), or for a ranking model its number of ratings.
     Popular,
-    /// Ask the model about an average user: its prior.
+    /// Ask the model about an average user, its prior: somebody who is folded in without a rating.
+    #[serde(alias = "fold-in")]
     Mean,
 }
 
@@ -125,6 +135,8 @@ pub struct Request {
     pub allow: Option<Vec<String>>,
     /// None of these items, by raw id or title.
     pub deny: Vec<String>,
+    /// Only items of at least one of these categories; without any, all.
+    pub categories: Vec<String>,
     /// What to do about an unknown user.
     pub unknown: Unknown,
     /// With each pick, at most so many of the user's ratings that spoke for it the most; none where the model cannot tell. Zero
@@ -133,12 +145,23 @@ pub struct Request {
     /// What each item's score gains with its popularity: this times ln(n_i / n_max) for n_i training ratings. Above zero, popular items come first more
     /// often; below zero, less often; 0 leaves the scores as they are.
     pub popularity: f32,
+    /// From 0, the best scores, to 1: how much an item loses by being like one that stands above it.
+    pub diversity: f32,
 }
 
 impl Default for Request {
     fn default() -> Self {
-        let (allow, deny) = (None, Vec::new());
-        Self { n: 10, exclude_seen: true, allow, deny, unknown: Unknown::Error, reasons: 0, popularity: 0.0 }
+        Self {
+            n: 10,
+            exclude_seen: true,
+            allow: None,
+            deny: Vec::new(),
+            categories: Vec::new(),
+            unknown: Unknown::Error,
+            reasons: 0,
+            popularity: 0.0,
+            diversity: 0.0,
+        }
     }
 }
 
@@ -263,7 +286,60 @@ impl Recommender {
                 let somebody = self.fold_in(history.row())?;
                 Ok(listing.list(&Subject::Folded(somebody), history.row(), &mut scores))
             }
+            Who::Since(raw, entries) => {
+                let history = History::since(self, raw, entries)?;
+                if !history.has_news() {
+                    return self.recommend(Who::User(raw), request);
+                }
+                let somebody = self.fold_in(history.row())?;
+                Ok(listing.list(&Subject::Folded(somebody), history.row(), &mut scores))
+            }
         }
+    }
+
+    /// A list for somebody of whom nothing is known: the most popular items by [`Unknown::Popular`].
+    ///
+    /// # Errors
+    /// Those of [`Self::recommend`].
+    pub fn recommend_anybody(&self, request: &Request) -> Result<Recommendation<'_>> {
+        let listing = Listing::of(self, request)?;
+        Ok(listing.list(&Subject::Popular, Row::new(&[], &[]), &mut listing.scratch()))
+    }
+
+    /// The predicted ratings of some items, by raw id or title, for somebody. Cost: O(nk), and that of folding in.
+    ///
+    /// # Errors
+    /// Those of [`Self::recommend`].
+    pub fn predict_for(
+        &self,
+        who: Who<'_>,
+        items: &[String],
+        unknown: Unknown,
+    ) -> Result<Vec<(ItemDetails<'_>, Prediction)>> {
+        let found = items.iter().map(|text| self.item(text)).collect::<Result<Vec<Item>>>()?;
+        let history = match who {
+            Who::User(_) => None,
+            Who::History(entries) => Some(History::of(self, entries)?),
+            Who::Since(raw, entries) => Some(History::since(self, raw, entries)?).filter(History::has_news),
+        };
+        let Some(history) = history else {
+            let (Who::User(raw) | Who::Since(raw, _)) = who else { return Ok(Vec::new()) };
+            let one = |&item: &Item| {
+                let id = self.catalog().item_id(item);
+                Ok((self.details(item), self.predict_at(RawId::Text(raw), id, None, unknown)?))
+            };
+            return found.iter().map(one).collect();
+        };
+        let somebody = self.fold_in(history.row())?;
+        let one = |&item: &Item| {
+            let value = somebody.parts(item).sum();
+            let known_item = self.counts.items[item.index()] > 0;
+            let clipped = self.file.data.scale.clip(value);
+            let prediction =
+                Prediction { value, clipped, known_user: true, known_item, basis: Basis::FoldIn };
+            (self.details(item), prediction)
+        };
+        Ok(found.iter().map(one).collect())
     }
 
     /// What a user has rated in the training part, the highest rating first.

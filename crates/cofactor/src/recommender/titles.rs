@@ -1,5 +1,7 @@
 //! Finding an item by what a person remembers of its title.
 
+use std::cmp::Reverse;
+
 use crate::data::ids::Item;
 use crate::data::ratings::Catalog;
 use crate::error::edit_distance;
@@ -70,6 +72,33 @@ impl Titles {
         })
     }
 
+    /// The titles that a text may mean, at most `n`: whole, by their beginning, by the beginning of a word, by any part, else those [`Self::near`] it. Within each, the one with most
+    /// ratings first; without a text, all of them. Cost: linear in the titles.
+    pub(super) fn search(&self, text: &str, counts: &[usize], n: usize) -> Vec<Item> {
+        let wanted = Folded::of(text).full;
+        let part = memchr::memmem::Finder::new(&wanted);
+        let mut found: Vec<(usize, Reverse<usize>, usize)> = Vec::new();
+        for (index, title) in self.0.iter().enumerate() {
+            let Some(at) = part.find(title.full.as_bytes()) else { continue };
+            let name = without_article(title.name());
+            let rank = if wanted.is_empty() || [&title.full, title.name(), name].contains(&wanted.as_str()) {
+                0
+            } else if at == 0 || name.starts_with(&wanted) {
+                1
+            } else if title.full.contains(&format!(" {wanted}")) {
+                2
+            } else {
+                3
+            };
+            found.push((rank, Reverse(counts[index]), index));
+        }
+        if found.is_empty() {
+            return self.near(text, counts).into_iter().take(n).collect();
+        }
+        found.sort_unstable();
+        found.into_iter().take(n).map(|(_, _, index)| Item(index as u32)).collect()
+    }
+
     /// The few titles that differ from a text in a few letters, the nearest first, then the one with most ratings.
     pub(super) fn near(&self, text: &str, counts: &[usize]) -> Vec<Item> {
         const SHOWN: usize = 3;
@@ -89,7 +118,7 @@ impl Titles {
             close.map(|form| edit_distance(&wanted.full, form)).min().filter(|&distance| distance <= allowed)
         };
         let mut near: Vec<_> = (0..self.0.len())
-            .filter_map(|index| Some((distance(index)?, std::cmp::Reverse(counts[index]), index)))
+            .filter_map(|index| Some((distance(index)?, Reverse(counts[index]), index)))
             .collect();
         near.sort_unstable();
         near.into_iter().take(SHOWN).map(|(_, _, index)| Item(index as u32)).collect()

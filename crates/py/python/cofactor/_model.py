@@ -301,6 +301,8 @@ class Model:
         unknown: Unknown = "error",
         reasons: int = 0,
         popularity: float = 0.0,
+        categories: Iterable[str] = (),
+        diversity: float = 0.0,
     ) -> Any:
         """The n best items for a user (a `Recommendation`), or for each of many (`Recommendations`); without users, for all.
 
@@ -310,10 +312,12 @@ class Model:
             or nothing (`nan`: an empty list, and NaN in `scores`).
         reasons: with each pick, at most so many of the user's ratings that spoke for it the most.
         popularity: what a score gains for each factor e of popularity: above 0 for popular items, below 0 for rare ones.
+        categories: only items of at least one of these categories (genres).
+        diversity: from 0 to 1, how much an item loses by being like one above it.
 
-        Exactly the first n by score; equal scores go by id. Cost: O(nk) a user for n items and k factors.
+        Without diversity exactly the first n by score; equal scores go by id. Cost: O(nk) a user for n items and k factors.
         """
-        asked = _asked(n, exclude_seen, items, exclude, unknown, reasons, popularity)
+        asked = _asked(n, exclude_seen, items, exclude, unknown, reasons, popularity, categories, diversity)
         if users is None:
             answers = json.loads(self._core.recommend_all(asked, int(self.threads)))
             lists = [_results.recommendation_of(answer, answer["user"]) for answer in answers]
@@ -335,13 +339,15 @@ class Model:
         exclude: Iterable[Id] = (),
         reasons: int = 0,
         popularity: float = 0.0,
+        categories: Iterable[str] = (),
+        diversity: float = 0.0,
     ) -> Recommendation:
         """The n best items for somebody new, who brings ratings of items by id or title: `{"Fargo": 5, 50: 4}`. Nothing of it is kept.
 
         A part of a title is enough where it fits only one item. They are folded in by ridge regression on the items' vectors, which are
         fixed. Raises `UnsupportedError` for a model that takes nobody in.
         """
-        asked = _asked(n, exclude_seen, items, exclude, "error", reasons, popularity)
+        asked = _asked(n, exclude_seen, items, exclude, "error", reasons, popularity, categories, diversity)
         return _results.recommendation_of(json.loads(self._core.recommend_for(_history(ratings), asked)), None)
 
     def similar_items(self, item: Id, n: int = 10) -> Neighbours:
@@ -545,6 +551,8 @@ def _asked(
     unknown: Unknown,
     reasons: int,
     popularity: float,
+    categories: Iterable[str],
+    diversity: float,
 ) -> dict[str, Any]:
     if n < 0 or reasons < 0:
         raise ParameterError(f"n = {n}, reasons = {reasons}: expected whole numbers from 0")
@@ -552,4 +560,5 @@ def _asked(
     return {
         "n": n, "exclude_seen": exclude_seen, "items": offered, "exclude": [str(item) for item in exclude],
         "unknown": unknown, "reasons": reasons, "popularity": float(popularity),
+        "categories": [str(category) for category in categories], "diversity": float(diversity),
     }  # fmt: skip

@@ -1,6 +1,6 @@
 //! The best items of many users at once, exactly.
 //!
-//! Blocks of users pass by tiles of items that stay in the cache ([`kernels::products_above`]). What is above a user's n-th best so far, by a margin that is larger than
+//! Blocks of users pass by tiles of items that stay in the cache ([`products_above`]). What is above a user's n-th best so far, by a margin that is larger than
 //! the rounding of both ways of summing, is kept; at the end the few that are left are scored as [`Factors::score_all`] scores them. So the lists are the same, bit for
 //! bit, as if every score had been taken one by one: on every instruction set, in any block.
 

@@ -20,7 +20,43 @@ pub(super) struct FoldedUser<'a> {
     influence: Vec<Vec<f32>>,
 }
 
+/// How uncertain a newcomer's ratings still are.
+pub(crate) struct Uncertainty<'a> {
+    factors: &'a Factors,
+    /// The Cholesky factor of A = Σ q̃q̃ᵀ + Λ.
+    normal: Vec<f64>,
+    exists: Vec<bool>,
+}
+
+impl Uncertainty<'_> {
+    /// q̃ᵀA⁻¹q̃: the variance of an item's expected rating, in units of that of the noise. Cost: O(k²).
+    pub(crate) fn of(&self, item: Item) -> f64 {
+        let q = self.factors.extended(item, &self.exists);
+        let mut solved = q.clone();
+        cholesky_solve(&self.normal, &mut solved);
+        q.iter().zip(&solved).map(|(a, b)| a * b).sum()
+    }
+}
+
 impl Factors {
+    /// How uncertain a newcomer's ratings are after some of them. A link counts as the identity. Cost: O(|S|k² + k³).
+    pub(crate) fn uncertainty(&self, history: Row<'_>) -> Uncertainty<'_> {
+        let d = self.k() + 1;
+        let exists: Vec<bool> = (0..d).map(|f| self.prior.exists(f)).collect();
+        let mut normal = self.prior.normal_matrix();
+        for &item in history.items {
+            add_outer(&mut normal, &self.extended(item, &exists), 1.0);
+        }
+        cholesky(&mut normal, d);
+        Uncertainty { factors: self, normal, exists }
+    }
+
+    /// q̃ = (q, 1), with zeros for the coordinates that do not exist.
+    fn extended(&self, item: Item, exists: &[bool]) -> Vec<f64> {
+        let q = self.items.entries(item.index()).iter().copied().chain([1.0]);
+        q.zip(exists).map(|(entry, &exists)| if exists { f64::from(entry) } else { 0.0 }).collect()
+    }
+
     /// A new user from a few ratings: the maximum of the posterior with Q fixed.
     ///
     /// With q̃ = (q, 1), prior mean π and precision Λ = σ²Σ⁻¹, and g′ the slope at each rating's z: one step of Gauss and Newton goes from p̃ to
@@ -39,25 +75,17 @@ impl Factors {
     fn fold_step(&self, history: Row<'_>, place: &[f32]) -> FoldedUser<'_> {
         let k = self.k();
         let exists: Vec<bool> = (0..=k).map(|f| self.prior.exists(f)).collect();
-        let extended = |item: Item| -> Vec<f64> {
-            let q = self.items.entries(item.index()).iter().copied().chain([1.0]);
-            q.zip(&exists).map(|(entry, &exists)| if exists { f64::from(entry) } else { 0.0 }).collect()
-        };
         let mut normal = self.prior.normal_matrix();
         let mut terms = Vec::with_capacity(history.len());
         for rated in history.iter() {
-            let q = extended(rated.item);
+            let q = self.extended(rated.item, &exists);
             let (p, bias) = place.split_at(k);
             let z = self.linear(p, bias[0], rated.item);
             let slope = f64::from(self.link.slope(z));
             let moved: f64 =
                 q.iter().zip(place).zip(&self.prior.mean).map(|((q, &p), &pi)| q * f64::from(p - pi)).sum();
             let residual = f64::from(rated.value - self.link.value(z)) + slope * moved;
-            for (row, &a) in q.iter().enumerate() {
-                for (column, &b) in q[..=row].iter().enumerate() {
-                    normal[row * (k + 1) + column] += slope * slope * a * b;
-                }
-            }
+            add_outer(&mut normal, &q, slope * slope);
             terms.push((q, slope * residual));
         }
         cholesky(&mut normal, k + 1);
@@ -84,6 +112,15 @@ impl Factors {
     fn linear(&self, factors: &[f32], bias: f32, item: Item) -> f32 {
         let product = kernels::dot(self.isa, &self.padded(factors), self.items.row(item.index()));
         self.mean + bias + self.item_bias[item.index()] + product
+    }
+}
+
+/// Adds weight·qqᵀ to the lower triangle.
+fn add_outer(normal: &mut [f64], q: &[f64], weight: f64) {
+    for (row, &a) in q.iter().enumerate() {
+        for (column, &b) in q[..=row].iter().enumerate() {
+            normal[row * q.len() + column] += weight * a * b;
+        }
     }
 }
 
