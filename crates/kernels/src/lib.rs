@@ -13,6 +13,7 @@
 )]
 
 mod dot;
+pub mod gibbs;
 mod isa;
 mod link;
 mod normal;

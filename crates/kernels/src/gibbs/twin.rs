@@ -1,0 +1,350 @@
+//! The readable definitions of this module's kernels: one chain after the other, one number at a time.
+
+use super::columns::{OneHot, SetColumns};
+use super::noise::{COS, Conditional, LN, LN_2, Noise, PARITY, ROTATIONS, ROUND, SIN, SQRT_HALF};
+use super::rows::{CHUNK, Compose};
+use super::sessions::Owned;
+use super::stream::Sides;
+
+/// Threefry-2x32 with 20 rounds.
+pub fn words(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
+    let schedule = [key[0], key[1], key[0] ^ key[1] ^ PARITY];
+    let mut x = [key[0].wrapping_add(counter[0]), key[1].wrapping_add(counter[1])];
+    for injection in 0..5 {
+        for rotation in ROTATIONS[injection % 2] {
+            x[0] = x[0].wrapping_add(x[1]);
+            x[1] = x[1].rotate_left(rotation) ^ x[0];
+        }
+        x[0] = x[0].wrapping_add(schedule[(injection + 1) % 3]);
+        x[1] = x[1].wrapping_add(schedule[(injection + 2) % 3]).wrapping_add(injection as u32 + 1);
+    }
+    x
+}
+
+/// The two normal numbers of Box and Muller from two words.
+pub fn normals(words: [u32; 2]) -> [f32; 2] {
+    let odd = (((words[0] >> 9) << 1) | 1) as f32;
+    let exponent = (odd.to_bits() - SQRT_HALF) >> 23;
+    let y = f32::from_bits(odd.to_bits() - (exponent << 23)) - 1.0;
+    let square = y * y;
+    let log = y + square.mul_add(-0.5, polynomial(&LN, y) * y * square);
+    let minus_log = (24.0 - exponent as f32).mul_add(LN_2, -log);
+    let radius = (minus_log + minus_log).sqrt();
+    let turn = (words[1] >> 8) as f32 * (1.0 / 4_194_304.0);
+    let rounded = turn + ROUND;
+    let x = turn - (rounded - ROUND);
+    let (sine, cosine) = (polynomial(&SIN, x * x) * x, polynomial(&COS, x * x));
+    let (sine, cosine) = match rounded.to_bits() % 4 {
+        0 => (sine, cosine),
+        1 => (cosine, -sine),
+        2 => (-sine, -cosine),
+        _ => (-cosine, sine),
+    };
+    [radius * cosine, radius * sine]
+}
+
+/// The normal number of a column and a chain.
+pub fn normal(noise: Noise<'_>, column: usize, chain: usize) -> f32 {
+    let key = [noise.keys[chain], noise.keys[noise.keys.len() / 2 + chain]];
+    let counter = noise.slot.wrapping_add((column / 2) as u32);
+    normals(words(key, [counter, noise.sweep]))[column % 2]
+}
+
+fn polynomial(coefficients: &[f32], x: f32) -> f32 {
+    coefficients[1..].iter().fold(coefficients[0], |value, &coefficient| value.mul_add(x, coefficient))
+}
+
+/// The new weight of a chain: see [`Conditional`].
+pub fn draw(prior: &Conditional<'_>, chain: usize, old: f32, [squares, product, normal]: [f32; 3]) -> f32 {
+    let (mu, lambda, alpha) = (prior.mean[chain], prior.precision[chain], prior.noise[chain]);
+    let variance = 1.0 / alpha.mul_add(squares.max(0.0), lambda);
+    let fit = old.mul_add(squares.max(0.0), -product);
+    let mean = variance * alpha.mul_add(fit, lambda * mu);
+    variance.sqrt().mul_add(normal, mean)
+}
+
+/// The places of a row's four sums in a table of fours.
+fn four(lanes: usize, row: usize, chain: usize) -> [usize; 4] {
+    [0, 1, 2, 3].map(|part| (row * 4 + part) * lanes + chain)
+}
+
+/// Draws one weight for each row, with h = z + o: Σh² = z(z·n + Σo) + z·Σo + Σo² and Σhe = z·Σe + Σe·o.
+pub fn one_hot(prior: &Conditional<'_>, noise: Noise<'_>, block: OneHot<'_>) {
+    let OneHot { counts, square, rest, weights, sums } = block;
+    let lanes = prior.mean.len();
+    for row in (0..counts.len()).filter(|&row| counts[row] > 0.0) {
+        for chain in 0..lanes {
+            let at = row * lanes + chain;
+            let [e, eo, o, oo] = four(lanes, row, chain);
+            let z = rest[at];
+            let h = z.mul_add(counts[row] * square, sums[o]);
+            let ho = z.mul_add(sums[o], sums[oo]);
+            let product = z.mul_add(sums[e], sums[eo]);
+            let old = weights[at];
+            weights[at] = draw(prior, chain, old, [z.mul_add(h, ho), product, normal(noise, row, chain)]);
+            let d = weights[at] - old;
+            sums[e] = d.mul_add(h, sums[e]);
+            sums[eo] = d.mul_add(ho, sums[eo]);
+        }
+    }
+}
+
+/// A, B, F and G of each row.
+pub fn set_start(
+    lanes: usize,
+    (values, ratings): (&[f32], &[f32]),
+    square: f32,
+    q: &[f32],
+    sums: &[f32],
+    state: &mut [f32],
+) {
+    for (row, &x) in values.iter().enumerate() {
+        for chain in 0..lanes {
+            let [e, eo, o, oo] = four(lanes, row, chain);
+            let q = q[row * lanes + chain];
+            let all = q.mul_add(ratings[row] * square, sums[o]);
+            let squares = q.mul_add(all, q.mul_add(sums[o], sums[oo]));
+            let product = q.mul_add(sums[e], sums[eo]);
+            state[e] = x * x * squares;
+            state[eo] = x * x * x * all;
+            state[o] = x * product;
+            state[oo] = x * x * sums[e];
+        }
+    }
+}
+
+/// Draws one weight for each column: Σh² = ΣA − 2θΣB + θ²Σx⁴n and Σhe = ΣF − θΣG.
+pub fn set_columns(prior: &Conditional<'_>, noise: Noise<'_>, set: SetColumns<'_>) {
+    let SetColumns { starts, rows, fourths, column_fourths, square, weights, state } = set;
+    let lanes = prior.mean.len();
+    for column in (0..column_fourths.len()).filter(|&column| starts[column] < starts[column + 1]) {
+        let rows = &rows[starts[column]..starts[column + 1]];
+        for chain in 0..lanes {
+            let every_second = |part: usize, first: usize| -> f32 {
+                let rows = rows.iter().skip(first).step_by(2);
+                rows.fold(0.0, |sum, &row| sum + state[four(lanes, row as usize, chain)[part]])
+            };
+            let [a, b, f, g] = [0, 1, 2, 3].map(|part| every_second(part, 0) + every_second(part, 1));
+            let at = column * lanes + chain;
+            let old = weights[at];
+            let squares = old.mul_add(old.mul_add(column_fourths[column] * square, -(b + b)), a);
+            weights[at] = draw(prior, chain, old, [squares, f - old * g, normal(noise, column, chain)]);
+            let d = weights[at] - old;
+            for &row in rows {
+                let [a, b, f, g] = four(lanes, row as usize, chain);
+                let dw = d * (fourths[row as usize] * square);
+                let behind = old * dw;
+                state[f] = d.mul_add((d - old).mul_add(state[b], (state[g] + state[a]) - behind), state[f]);
+                state[g] = d.mul_add(state[b], state[g] - behind);
+                state[a] = d.mul_add((state[b] + state[b]) + dw, state[a]);
+                state[b] += dw;
+            }
+        }
+    }
+}
+
+/// What a row's weights come to.
+pub fn compose(lanes: usize, block: Compose<'_>) {
+    let Compose { own, starts, members, gifts, values, set, sum, within } = block;
+    for (row, &x) in values.iter().enumerate() {
+        let members = if starts.is_empty() { &[] } else { &members[starts[row]..starts[row + 1]] };
+        for chain in 0..lanes {
+            let gift = |member: &u32| gifts[*member as usize * lanes + chain];
+            let every_second = |first: usize, add: fn(f32, f32) -> f32| {
+                members.iter().skip(first).step_by(2).map(gift).fold(0.0, add)
+            };
+            let total = every_second(0, |sum, v| sum + v) + every_second(1, |sum, v| sum + v);
+            let squares =
+                every_second(0, |sum, v| v.mul_add(v, sum)) + every_second(1, |sum, v| v.mul_add(v, sum));
+            let at = row * lanes + chain;
+            let z = x * total;
+            set[at] = z;
+            sum[at] = own[at] + z;
+            within[at] = 0.5 * own[at].mul_add(z + z, z.mul_add(z, -(x * x * squares)));
+        }
+    }
+}
+
+/// Σ of each chain, and then Σ².
+pub fn sums(lanes: usize, table: &[f32]) -> Vec<f64> {
+    let mut totals = vec![0.0; 2 * lanes];
+    for chunk in table.chunks(CHUNK * lanes) {
+        for chain in 0..lanes {
+            let values = chunk.iter().skip(chain).step_by(lanes);
+            totals[chain] += f64::from(values.clone().fold(0.0_f32, |sum, v| sum + v));
+            totals[lanes + chain] += f64::from(values.fold(0.0_f32, |sum, v| v.mul_add(*v, sum)));
+        }
+    }
+    totals
+}
+
+/// The sums over each session's ratings, between one factor and the next.
+pub fn by_session(
+    lanes: usize,
+    (starts, items): (&[usize], &[u32]),
+    done: Option<(&[f32], &[f32])>,
+    sides: Sides<'_>,
+    rest: &mut [f32],
+    sums: &mut [f32],
+) {
+    let (session_factor, item_factor) = sides.factor.expect("a pass is made for a factor");
+    for session in 0..starts.len() - 1 {
+        for chain in 0..lanes {
+            let own = session * lanes + chain;
+            let four = four(lanes, session, chain);
+            four.iter().for_each(|&part| sums[part] = 0.0);
+            for l in starts[session]..starts[session + 1] {
+                let item = items[l] as usize * lanes + chain;
+                let mut r = rest[l * lanes + chain];
+                if let Some((sessions, items)) = done {
+                    r = sessions[own].mul_add(items[item], r);
+                }
+                let e = r + (sides.session_level[own] + sides.item_level[item]);
+                let o = item_factor[item];
+                add(sums, four, e, o);
+                rest[l * lanes + chain] = (-session_factor[own]).mul_add(o, r);
+            }
+        }
+    }
+}
+
+fn add(sums: &mut [f32], four: [usize; 4], e: f32, o: f32) {
+    sums[four[0]] += e;
+    sums[four[1]] = e.mul_add(o, sums[four[1]]);
+    sums[four[2]] += o;
+    sums[four[3]] = o.mul_add(o, sums[four[3]]);
+}
+
+/// The sums for the linear weights, and Σe², of each session.
+pub fn linear_by_session(
+    lanes: usize,
+    (starts, items): (&[usize], &[u32]),
+    done: Option<(&[f32], &[f32])>,
+    sides: Sides<'_>,
+    rest: &mut [f32],
+    (sums, squares): (&mut [f32], &mut [f32]),
+) {
+    for session in 0..starts.len() - 1 {
+        for chain in 0..lanes {
+            let own = session * lanes + chain;
+            let (mut sum, mut square) = (0.0, 0.0);
+            for l in starts[session]..starts[session + 1] {
+                let item = items[l] as usize * lanes + chain;
+                let r = &mut rest[l * lanes + chain];
+                if let Some((sessions, items)) = done {
+                    *r = sessions[own].mul_add(items[item], *r);
+                }
+                let e = *r + (sides.session_level[own] + sides.item_level[item]);
+                sum += e;
+                square = e.mul_add(e, square);
+            }
+            let count = (starts[session + 1] - starts[session]) as f32;
+            for (part, value) in four(lanes, session, chain).into_iter().zip([0.0, sum, 0.0, count]) {
+                sums[part] = value;
+            }
+            squares[own] = square;
+        }
+    }
+}
+
+/// The sums over each item's ratings.
+pub fn by_item(
+    lanes: usize,
+    (starts, places, sessions): (&[usize], &[u32], &[u32]),
+    sides: Sides<'_>,
+    rest: &[f32],
+    sums: &mut [f32],
+) {
+    for item in 0..starts.len() - 1 {
+        for chain in 0..lanes {
+            let own = item * lanes + chain;
+            let four = four(lanes, item, chain);
+            four.iter().for_each(|&part| sums[part] = 0.0);
+            for at in starts[item]..starts[item + 1] {
+                let session = sessions[at] as usize * lanes + chain;
+                let r = rest[places[at] as usize * lanes + chain];
+                let level = sides.item_level[own] + sides.session_level[session];
+                match sides.factor {
+                    Some((session_factor, item_factor)) => {
+                        let o = session_factor[session];
+                        add(sums, four, item_factor[own].mul_add(o, r) + level, o);
+                    }
+                    None => sums[four[1]] += r + level,
+                }
+            }
+            if sides.factor.is_none() {
+                sums[four[3]] = (starts[item + 1] - starts[item]) as f32;
+            }
+        }
+    }
+}
+
+/// The owners' sums: o = o_session + q of the other owner.
+pub fn gather(lanes: usize, owned: Owned<'_>, of_sessions: &[f32], of_owners: &mut [f32]) {
+    for owner in 0..owned.starts.len() - 1 {
+        for chain in 0..lanes {
+            let sums = four(lanes, owner, chain);
+            sums.iter().for_each(|&part| of_owners[part] = 0.0);
+            for &session in &owned.sessions[owned.starts[owner]..owned.starts[owner + 1]] {
+                let session = session as usize;
+                let n = owned.counts[session] * owned.square;
+                let q = owned.others[owned.other[session] as usize * lanes + chain];
+                let [e, eo, o, oo] = four(lanes, session, chain).map(|part| of_sessions[part]);
+                let all = q.mul_add(n, o);
+                of_owners[sums[0]] += e;
+                of_owners[sums[1]] += q.mul_add(e, eo);
+                of_owners[sums[2]] += all;
+                of_owners[sums[3]] += q.mul_add(all, q.mul_add(o, oo));
+            }
+        }
+    }
+}
+
+/// An owner that moves by d in q and by s within its row moves e by o·d + s in each of its ratings.
+pub fn scatter(
+    lanes: usize,
+    owned: Owned<'_>,
+    sum: [&[f32]; 2],
+    within: [&[f32]; 2],
+    of_sessions: &mut [f32],
+) {
+    for owner in 0..owned.starts.len() - 1 {
+        for chain in 0..lanes {
+            let at = owner * lanes + chain;
+            let (d, s) = (sum[1][at] - sum[0][at], within[1][at] - within[0][at]);
+            for &session in &owned.sessions[owned.starts[owner]..owned.starts[owner + 1]] {
+                let session = session as usize;
+                let n = owned.counts[session] * owned.square;
+                let q = owned.others[owned.other[session] as usize * lanes + chain];
+                let places = four(lanes, session, chain);
+                let [e, eo, o, oo] = places.map(|part| of_sessions[part]);
+                of_sessions[places[0]] = d.mul_add(q.mul_add(n, o), s.mul_add(n, e));
+                of_sessions[places[1]] = d.mul_add(q.mul_add(o, oo), s.mul_add(o, eo));
+            }
+        }
+    }
+}
+
+/// q_s = q_u + v_d, and within the row: that of the user, and q_u·v_d.
+pub fn join(
+    lanes: usize,
+    (user, day): (&[u32], &[u32]),
+    (users, users_within): (&[f32], &[f32]),
+    days: &[f32],
+    (sum, within): (&mut [f32], &mut [f32]),
+) {
+    for session in 0..user.len() {
+        for chain in 0..lanes {
+            let (u, d) = (user[session] as usize * lanes + chain, day[session] as usize * lanes + chain);
+            sum[session * lanes + chain] = users[u] + days[d];
+            within[session * lanes + chain] = users[u].mul_add(days[d], users_within[u]);
+        }
+    }
+}
+
+/// level += now − before.
+pub fn shift(before: &[f32], now: &[f32], level: &mut [f32]) {
+    for ((level, now), before) in level.iter_mut().zip(now).zip(before) {
+        *level += now - before;
+    }
+}
