@@ -73,8 +73,8 @@ fn fit(algorithm: &dyn Configured, train: &Ratings, threads: usize, isa: Isa) ->
     algorithm.fit(train, &mut run).expect("it trains on planted data")
 }
 
-fn bits(tensors: &Tensors) -> Vec<(String, Vec<u32>)> {
-    tensors.0.iter().map(|(name, tensor)| (name.clone(), tensor.data.bits().to_vec())).collect()
+fn bits(tensors: &Tensors) -> Vec<(String, Vec<u8>)> {
+    tensors.0.iter().map(|(name, tensor)| (name.clone(), tensor.data.bytes().to_vec())).collect()
 }
 
 #[test]
@@ -209,6 +209,7 @@ fn a_model_comes_back_from_its_tensors() {
         damaged.0.values_mut().for_each(|tensor| match &mut tensor.data {
             Data::F32(data) => data.fill(f32::NAN),
             Data::U32(data) => data.fill(u32::MAX),
+            Data::Half(data) => data.fill(u16::MAX),
         });
         assert!(algorithm.restore(damaged, &train).is_err(), "{name}: damaged tensors are accepted");
         assert!(

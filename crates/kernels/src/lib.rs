@@ -14,6 +14,7 @@
 
 mod dot;
 pub mod gibbs;
+mod half;
 mod isa;
 mod link;
 mod normal;
@@ -23,6 +24,7 @@ mod sgd;
 pub mod twin;
 
 pub use dot::{dot, dot_rows};
+pub use half::{by_sample, from_half, to_half};
 pub use isa::Isa;
 pub use link::Link;
 pub use normal::{NormalEquations, Samples};

@@ -15,10 +15,10 @@ pub struct OneHot<'a> {
     pub square: f32,
     /// q of each row without this weight.
     pub rest: &'a [f32],
+    /// The four sums of each row.
+    pub sums: &'a [f32],
     /// The weights.
     pub weights: &'a mut [f32],
-    /// The four sums of each row, kept up to date.
-    pub sums: &'a mut [f32],
 }
 
 /// Draws them all. See [`super::twin::one_hot`].
@@ -32,28 +32,22 @@ pub fn one_hot(isa: Isa, prior: &Conditional<'_>, noise: Noise<'_>, block: OneHo
 
 #[inline(always)]
 fn one_hot_body<S: Simd, V: Lanes<S>>(simd: S, prior: &Conditional<'_>, noise: Noise<'_>, block: OneHot<'_>) {
-    let OneHot { counts, square, rest, weights, sums } = block;
+    let OneHot { counts, square, rest, sums, weights } = block;
     let prior = Prior::<V>::load(simd, prior);
     let mut normals = Normals::<V>::new(simd, noise);
-    for row in 0..counts.len() {
-        if counts[row] == 0.0 {
+    let zero = V::splat(simd, 0.0);
+    for (row, &count) in counts.iter().enumerate() {
+        if count == 0.0 {
             continue;
         }
-        let n = V::splat(simd, counts[row] * square);
+        let n = V::splat(simd, count * square);
         let z: V = load(simd, rest, row);
         let old: V = load(simd, weights, row);
         let [e, eo, o, oo] = load_four::<S, V>(simd, sums, row);
-        // With h = z + o: Σh and Σh², Σhe.
-        let h = z.mul_add_precise(n, o);
-        let squares = z.mul_add_precise(h, z.mul_add_precise(o, oo));
+        let squares = z.mul_add_precise(z.mul_add_precise(n, o), z.mul_add_precise(o, oo));
         let product = z.mul_add_precise(e, eo);
         let normal = normals.of(simd, row);
-        let new = prior.draw(simd, old, squares.max(V::splat(simd, 0.0)), product, normal);
-        let d = new - old;
-        store(simd, weights, row, new);
-        let e = d.mul_add_precise(h, e);
-        let eo = d.mul_add_precise(z.mul_add_precise(o, oo), eo);
-        store_four(simd, sums, row, [e, eo, o, oo]);
+        store(simd, weights, row, prior.draw(simd, old, squares.max(zero), product, normal));
     }
 }
 

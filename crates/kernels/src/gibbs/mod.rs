@@ -24,7 +24,7 @@ pub mod twin;
 
 pub use columns::{OneHot, SetColumns, one_hot, set_columns, set_start};
 pub use noise::{Conditional, Noise};
-pub use rows::{Compose, compose, sums};
+pub use rows::{Compose, SetRows, compose, set_sums, settle, sums};
 pub use sessions::{Owned, gather, join, scatter, shift};
 pub use stream::{Sides, by_item, by_session, linear_by_session};
 

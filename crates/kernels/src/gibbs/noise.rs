@@ -36,7 +36,7 @@ pub(super) const LN: [f32; 9] = [
     -1.666_805_8e-1,
     2.000_071_5e-1,
     -2.499_999_4e-1,
-    3.333_333_1e-1,
+    3.333_333e-1,
 ];
 /// Added to a number below 2²², it leaves the nearest whole number in the last bits.
 pub(super) const ROUND: f32 = 12_582_912.0;
@@ -69,14 +69,14 @@ impl<'a, V> Normals<'a, V> {
         V: Lanes<S>,
     {
         let pair = (column / 2) as u32;
-        if column % 2 == 1 && self.pair == Some(pair) {
+        if !column.is_multiple_of(2) && self.pair == Some(pair) {
             return self.second;
         }
         let counter = self.noise.slot.wrapping_add(pair);
         let words = words::<S, V>(simd, self.noise.keys, [counter, self.noise.sweep]);
         let (first, second) = normals::<S, V>(simd, words);
         (self.pair, self.second) = (Some(pair), second);
-        if column % 2 == 0 { first } else { second }
+        if column.is_multiple_of(2) { first } else { second }
     }
 }
 

@@ -33,7 +33,7 @@ pub fn by_session(
 ) {
     match done {
         Some(done) => {
-            for_lanes!(isa, lanes, simd, session_body_after(starts, items, done, sides, rest, sums))
+            for_lanes!(isa, lanes, simd, session_body_after(starts, items, done, sides, rest, sums));
         }
         None => for_lanes!(isa, lanes, simd, session_body_first(starts, items, sides, rest, sums)),
     }
@@ -81,8 +81,9 @@ fn session_pass<S: Simd, V: Lanes<S>, const AFTER: bool>(
         let own: V = load(simd, session_factor, session);
         let level: V = load(simd, sides.session_level, session);
         let (mut sum, mut product, mut outer, mut squares) = (zero, zero, zero, zero);
-        for l in starts[session]..starts[session + 1] {
-            let item = items[l] as usize;
+        let start = starts[session];
+        for (place, &item) in items[start..starts[session + 1]].iter().enumerate() {
+            let (l, item) = (start + place, item as usize);
             let mut r: V = load(simd, rest, l);
             if AFTER {
                 r = before.mul_add_precise(load::<S, V>(simd, done.1, item), r);
@@ -132,8 +133,9 @@ fn linear_body<S: Simd, V: Lanes<S>>(
     for session in 0..starts.len() - 1 {
         let level: V = load(simd, sides.session_level, session);
         let (mut sum, mut square) = (zero, zero);
-        for l in starts[session]..starts[session + 1] {
-            let item = items[l] as usize;
+        let start = starts[session];
+        for (place, &item) in items[start..starts[session + 1]].iter().enumerate() {
+            let (l, item) = (start + place, item as usize);
             let mut r: V = load(simd, rest, l);
             if let Some((sessions, items)) = done {
                 r = load::<S, V>(simd, sessions, session).mul_add_precise(load::<S, V>(simd, items, item), r);
@@ -171,6 +173,7 @@ pub fn by_item(
 }
 
 #[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "the face gives them in groups, the macro one by one")]
 fn item_body<S: Simd, V: Lanes<S>>(
     simd: S,
     starts: &[usize],

@@ -163,15 +163,14 @@ proptest! {
         let counts: Vec<f32> = world.places(4, 0).iter().take(ROWS).map(|&count| count as f32).collect();
         let (rest, values) = (world.table(3, ROWS), world.positive(4, ROWS));
 
-        let tables = [world.table(5, ROWS), world.table(6, 4 * ROWS)];
+        let of_rows = world.table(6, 4 * ROWS);
         macro_rules! own {
-            ($tables:expr) => {{
-                let [weights, sums] = $tables else { unreachable!() };
-                OneHot { counts: &counts, square, rest: &rest, weights, sums }
-            }};
+            ($tables:expr) => {
+                OneHot { counts: &counts, square, rest: &rest, sums: &of_rows, weights: &mut $tables[0] }
+            };
         }
         compare(
-            &tables,
+            &[world.table(5, ROWS)],
             |tables| twin::one_hot(&prior, noise, own!(tables)),
             |isa, tables| one_hot(isa, &prior, noise, own!(tables)),
         );
@@ -208,20 +207,41 @@ proptest! {
         let lanes = world.lanes;
         let square = if linear { 0.0 } else { 1.0 };
         let (starts, members) = (world.ranges(), world.places(COLUMNS, 0));
-        let (own, gifts, values) = (world.table(0, ROWS), world.table(1, COLUMNS), world.positive(2, ROWS));
-        macro_rules! block {
-            ($tables:expr) => {{
-                let [set, sum, within] = $tables else { unreachable!() };
-                Compose {
-                    own: &own, starts: if sets { &starts } else { &[] }, members: &members, gifts: &gifts, values: &values, set, sum, within,
-                }
-            }};
-        }
+        let (own, weights, values) = (world.table(0, ROWS), world.table(1, COLUMNS), world.positive(2, ROWS));
+        let set = SetRows { starts: &starts, members: &members, values: &values };
         let empty = vec![0.0; ROWS * lanes];
         compare(
+            &[empty.clone(), empty.clone()],
+            |tables| {
+                let [sum, squares] = tables else { unreachable!() };
+                twin::set_sums(lanes, set, &weights, sum, squares);
+            },
+            |isa, tables| {
+                let [sum, squares] = tables else { unreachable!() };
+                set_sums(isa, lanes, set, &weights, sum, squares);
+            },
+        );
+
+        let of_sets: Vec<Vec<f32>> = (10..14).map(|which| world.table(which, ROWS)).collect();
+        let of_sets = [[&of_sets[0][..], &of_sets[1]], [&of_sets[2], &of_sets[3]]];
+        let of_sets = if sets { &of_sets[..] } else { &[] };
+        macro_rules! block {
+            ($tables:expr) => {{
+                let [rest, sum, within] = $tables else { unreachable!() };
+                Compose { own: &own, sets: of_sets, rest, sum, within }
+            }};
+        }
+        compare(
             &[empty.clone(), empty.clone(), empty.clone()],
-            |tables| twin::compose(lanes, block!(tables)),
+            |tables| twin::compose(block!(tables)),
             |isa, tables| compose(isa, lanes, block!(tables)),
+        );
+
+        let (before, now) = ([&own[..], &empty], [&world.table(14, ROWS)[..], &world.table(15, ROWS)]);
+        compare(
+            &[world.table(16, 4 * ROWS)],
+            |tables| twin::settle(lanes, (&values, square), before, now, &mut tables[0]),
+            |isa, tables| settle(isa, lanes, (&values, square), before, now, &mut tables[0]),
         );
 
         let table = world.table(3, 150);
@@ -260,7 +280,7 @@ proptest! {
             },
         );
         compare(
-            &[own.clone()],
+            std::slice::from_ref(&own),
             |tables| twin::shift(&before, &now, &mut tables[0]),
             |isa, tables| shift(isa, lanes, &before, &now, &mut tables[0]),
         );

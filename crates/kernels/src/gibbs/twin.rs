@@ -2,7 +2,7 @@
 
 use super::columns::{OneHot, SetColumns};
 use super::noise::{COS, Conditional, LN, LN_2, Noise, PARITY, ROTATIONS, ROUND, SIN, SQRT_HALF};
-use super::rows::{CHUNK, Compose};
+use super::rows::{CHUNK, Compose, SetRows};
 use super::sessions::Owned;
 use super::stream::Sides;
 
@@ -70,21 +70,16 @@ fn four(lanes: usize, row: usize, chain: usize) -> [usize; 4] {
 
 /// Draws one weight for each row, with h = z + o: Σh² = z(z·n + Σo) + z·Σo + Σo² and Σhe = z·Σe + Σe·o.
 pub fn one_hot(prior: &Conditional<'_>, noise: Noise<'_>, block: OneHot<'_>) {
-    let OneHot { counts, square, rest, weights, sums } = block;
+    let OneHot { counts, square, rest, sums, weights } = block;
     let lanes = prior.mean.len();
     for row in (0..counts.len()).filter(|&row| counts[row] > 0.0) {
         for chain in 0..lanes {
             let at = row * lanes + chain;
-            let [e, eo, o, oo] = four(lanes, row, chain);
+            let [e, eo, o, oo] = four(lanes, row, chain).map(|part| sums[part]);
             let z = rest[at];
-            let h = z.mul_add(counts[row] * square, sums[o]);
-            let ho = z.mul_add(sums[o], sums[oo]);
-            let product = z.mul_add(sums[e], sums[eo]);
-            let old = weights[at];
-            weights[at] = draw(prior, chain, old, [z.mul_add(h, ho), product, normal(noise, row, chain)]);
-            let d = weights[at] - old;
-            sums[e] = d.mul_add(h, sums[e]);
-            sums[eo] = d.mul_add(ho, sums[eo]);
+            let squares = z.mul_add(z.mul_add(counts[row] * square, o), z.mul_add(o, oo));
+            let of_column = [squares, z.mul_add(e, eo), normal(noise, row, chain)];
+            weights[at] = draw(prior, chain, weights[at], of_column);
         }
     }
 }
@@ -143,24 +138,50 @@ pub fn set_columns(prior: &Conditional<'_>, noise: Noise<'_>, set: SetColumns<'_
     }
 }
 
-/// What a row's weights come to.
-pub fn compose(lanes: usize, block: Compose<'_>) {
-    let Compose { own, starts, members, gifts, values, set, sum, within } = block;
-    for (row, &x) in values.iter().enumerate() {
-        let members = if starts.is_empty() { &[] } else { &members[starts[row]..starts[row + 1]] };
+/// x Σθ_j and x² Σθ_j² of each row: the members in even places, then those in odd ones.
+pub fn set_sums(lanes: usize, set: SetRows<'_>, weights: &[f32], sum: &mut [f32], squares: &mut [f32]) {
+    for (row, &x) in set.values.iter().enumerate() {
+        let members = &set.members[set.starts[row]..set.starts[row + 1]];
         for chain in 0..lanes {
-            let gift = |member: &u32| gifts[*member as usize * lanes + chain];
+            let weight = |member: &u32| weights[*member as usize * lanes + chain];
             let every_second = |first: usize, add: fn(f32, f32) -> f32| {
-                members.iter().skip(first).step_by(2).map(gift).fold(0.0, add)
+                members.iter().skip(first).step_by(2).map(weight).fold(0.0, add)
             };
-            let total = every_second(0, |sum, v| sum + v) + every_second(1, |sum, v| sum + v);
-            let squares =
-                every_second(0, |sum, v| v.mul_add(v, sum)) + every_second(1, |sum, v| v.mul_add(v, sum));
+            let total = |add| every_second(0, add) + every_second(1, add);
+            sum[row * lanes + chain] = x * total(|sum, v| sum + v);
+            squares[row * lanes + chain] = x * x * total(|sum, v| v.mul_add(v, sum));
+        }
+    }
+}
+
+/// What a row's weights come to.
+pub fn compose(block: Compose<'_>) {
+    let Compose { own, sets, rest, sum, within } = block;
+    for (at, &own) in own.iter().enumerate() {
+        let z = sets.iter().fold(0.0, |z, set| z + set[0][at]);
+        let squares = sets.iter().fold(0.0, |squares, set| squares + set[1][at]);
+        rest[at] = z;
+        sum[at] = own + z;
+        within[at] = 0.5 * own.mul_add(z + z, z.mul_add(z, -squares));
+    }
+}
+
+/// A row that moves by d in q and by s within itself moves e by o·d + s in each of its ratings.
+pub fn settle(
+    lanes: usize,
+    (counts, square): (&[f32], f32),
+    before: [&[f32]; 2],
+    now: [&[f32]; 2],
+    sums: &mut [f32],
+) {
+    for (row, &count) in counts.iter().enumerate() {
+        for chain in 0..lanes {
             let at = row * lanes + chain;
-            let z = x * total;
-            set[at] = z;
-            sum[at] = own[at] + z;
-            within[at] = 0.5 * own[at].mul_add(z + z, z.mul_add(z, -(x * x * squares)));
+            let (d, s) = (now[0][at] - before[0][at], now[1][at] - before[1][at]);
+            let places = four(lanes, row, chain);
+            let [e, eo, o, oo] = places.map(|part| sums[part]);
+            sums[places[0]] = d.mul_add(o, s.mul_add(count * square, e));
+            sums[places[1]] = d.mul_add(oo, s.mul_add(o, eo));
         }
     }
 }
@@ -192,7 +213,9 @@ pub fn by_session(
         for chain in 0..lanes {
             let own = session * lanes + chain;
             let four = four(lanes, session, chain);
-            four.iter().for_each(|&part| sums[part] = 0.0);
+            for part in four {
+                sums[part] = 0.0;
+            }
             for l in starts[session]..starts[session + 1] {
                 let item = items[l] as usize * lanes + chain;
                 let mut r = rest[l * lanes + chain];
@@ -259,7 +282,9 @@ pub fn by_item(
         for chain in 0..lanes {
             let own = item * lanes + chain;
             let four = four(lanes, item, chain);
-            four.iter().for_each(|&part| sums[part] = 0.0);
+            for part in four {
+                sums[part] = 0.0;
+            }
             for at in starts[item]..starts[item + 1] {
                 let session = sessions[at] as usize * lanes + chain;
                 let r = rest[places[at] as usize * lanes + chain];
@@ -284,7 +309,9 @@ pub fn gather(lanes: usize, owned: Owned<'_>, of_sessions: &[f32], of_owners: &m
     for owner in 0..owned.starts.len() - 1 {
         for chain in 0..lanes {
             let sums = four(lanes, owner, chain);
-            sums.iter().for_each(|&part| of_owners[part] = 0.0);
+            for part in sums {
+                of_owners[part] = 0.0;
+            }
             for &session in &owned.sessions[owned.starts[owner]..owned.starts[owner + 1]] {
                 let session = session as usize;
                 let n = owned.counts[session] * owned.square;

@@ -1,0 +1,403 @@
+//! What a fit returns: the samples that it kept, of all chains.
+//!
+//! Each sample is a whole model of its own, and a prediction is the mean over them; nothing of a sample but rounding to bfloat16 is lost.
+
+use cofactor_kernels::{self as kernels, Isa, Link, from_half, to_half};
+
+use super::chains::{Block, Chains};
+use super::design::{Calendar, Design};
+use super::newcomer::{Folding, Somebody};
+use crate::data::ids::{Item, User};
+use crate::data::ratings::{Row, Time};
+use crate::error::{Error, Result};
+use crate::fit::factors::{Factors, Matrix, Prior};
+use crate::fit::model::{Model, Newcomer, Query, Tensors};
+
+/// Samples stand side by side in chunks of so many.
+pub(super) const CHUNK: usize = 16;
+
+/// [`Posterior::factors`] shows so many columns, or those of one sample.
+const SHOWN: usize = 128;
+
+/// The rows of one side in every sample.
+///
+/// A row holds chunks of [`CHUNK`] samples, and a chunk holds q of each factor and then the level, each for all of its samples. The last row is the mean of those with ratings: it stands for
+/// whoever has none.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Side {
+    entries: Vec<u16>,
+    stride: usize,
+}
+
+impl Side {
+    fn new(rows: usize, chunks: usize, k: usize) -> Self {
+        let stride = chunks * (k + 1) * CHUNK;
+        Self { entries: vec![0; (rows + 1) * stride], stride }
+    }
+
+    /// How many rows, without the mean.
+    pub(super) fn rows(&self) -> usize {
+        (self.entries.len() / self.stride).saturating_sub(1)
+    }
+
+    pub(super) fn row(&self, row: usize) -> &[u16] {
+        &self.entries[row * self.stride..][..self.stride]
+    }
+
+    fn row_mut(&mut self, row: usize) -> &mut [u16] {
+        &mut self.entries[row * self.stride..][..self.stride]
+    }
+
+    /// Fills the mean of the rows, each with its weight, and gives it to the rows without one.
+    fn finish(&mut self, weights: &[f32]) {
+        let total: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
+        let mut mean = vec![0.0_f64; self.stride];
+        for (row, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
+            let share = f64::from(weight) / total;
+            for (mean, &entry) in mean.iter_mut().zip(self.row(row)) {
+                *mean += share * f64::from(from_half(entry));
+            }
+        }
+        let mean: Vec<u16> = mean.into_iter().map(|entry| to_half(entry as f32)).collect();
+        let empty = (0..weights.len()).filter(|&row| weights[row] == 0.0);
+        for row in empty.chain([weights.len()]) {
+            self.row_mut(row).copy_from_slice(&mean);
+        }
+    }
+
+    fn restore(tensors: &mut Tensors, name: &str, shape: [usize; 3]) -> Result<Self> {
+        let (found, entries) = tensors.take_halves::<4>(name)?;
+        let [rows, chunks, k] = shape;
+        if found != [rows, chunks, k + 1, CHUNK] {
+            let problem = format!("tensor '{name}' is {found:?}, not {:?}", [rows, chunks, k + 1, CHUNK]);
+            return Err(Error::unsupported(problem, ""));
+        }
+        Ok(Self { entries, stride: chunks * (k + 1) * CHUNK })
+    }
+}
+
+/// The samples.
+pub struct Posterior {
+    pub(super) isa: Isa,
+    pub(super) k: usize,
+    /// How many samples there are; the rest of the last chunk is empty.
+    pub(super) samples: usize,
+    calendar: Calendar,
+    pub(super) users: Side,
+    pub(super) items: Side,
+    /// A row for each day of the training part; the mean stands for all others.
+    days: Side,
+    /// w₀ of each sample.
+    pub(super) intercept: Vec<f32>,
+    /// α of each sample.
+    pub(super) noise: Vec<f32>,
+    pub(super) folding: Folding,
+    shown: Factors,
+}
+
+/// Takes samples from the chains while they run.
+pub(super) struct Keeper {
+    k: usize,
+    chains: usize,
+    taken: usize,
+    chunks: usize,
+    users: Side,
+    items: Side,
+    days: Side,
+    intercept: Vec<f32>,
+    noise: Vec<f32>,
+    folding: Folding,
+}
+
+impl Keeper {
+    /// Room for `kept` samples of each of the chains. Memory: 2(k + 1) bytes a sample for each user, item and day.
+    pub(super) fn new(design: &Design, k: usize, chains: usize, kept: usize) -> Self {
+        let chunks = (chains * kept).div_ceil(CHUNK).max(1);
+        let days = if design.has_days() { design.day_counts.len() } else { 0 };
+        Self {
+            k,
+            chains,
+            taken: 0,
+            chunks,
+            users: Side::new(design.users.counts.len(), chunks, k),
+            items: Side::new(design.items.counts.len(), chunks, k),
+            days: Side::new(days, chunks, k),
+            intercept: vec![0.0; chunks * CHUNK],
+            noise: vec![1.0; chunks * CHUNK],
+            folding: Folding::new(design, k, chains * kept),
+        }
+    }
+
+    /// Takes a sample of every chain.
+    pub(super) fn take(&mut self, groups: &[Chains], design: &Design) {
+        for group in groups {
+            for chain in 0..group.lanes().min(self.chains.saturating_sub(group.first())) {
+                let sample = self.taken * self.chains + group.first() + chain;
+                self.intercept[sample] = group.intercept[chain] as f32;
+                self.noise[sample] = group.noise[chain];
+                self.folding.take(sample, group, chain);
+                take_block(&mut self.users, &group.users, (self.k, sample), (group.lanes(), chain));
+                take_block(&mut self.items, &group.items, (self.k, sample), (group.lanes(), chain));
+                if design.has_days() {
+                    for f in 0..=self.k {
+                        // The linear weight is the level, which stands last.
+                        let place = place(self.k, (f + self.k) % (self.k + 1), sample);
+                        let table = group.days.tables[f].as_slice();
+                        for day in 0..self.days.rows() {
+                            self.days.row_mut(day)[place] = to_half(table[day * group.lanes() + chain]);
+                        }
+                    }
+                }
+            }
+        }
+        self.taken += 1;
+    }
+
+    /// The model, of the samples taken so far.
+    pub(super) fn finish(mut self, design: &Design, isa: Isa) -> Posterior {
+        let samples = self.taken * self.chains;
+        let chunks = samples.div_ceil(CHUNK).max(1);
+        if chunks < self.chunks {
+            for side in [&mut self.users, &mut self.items, &mut self.days] {
+                shorten(side, chunks * (self.k + 1) * CHUNK);
+            }
+            self.intercept.truncate(chunks * CHUNK);
+            self.noise.truncate(chunks * CHUNK);
+        }
+        self.users.finish(&design.users.counts.iter().map(|&count| count.min(1.0)).collect::<Vec<_>>());
+        self.items.finish(&design.items.counts.iter().map(|&count| count.min(1.0)).collect::<Vec<_>>());
+        self.days.finish(if design.has_days() { &design.day_counts } else { &[] });
+        self.folding.finish(samples);
+        Posterior::of(Samples {
+            isa,
+            k: self.k,
+            samples,
+            calendar: design.calendar.clone(),
+            users: self.users,
+            items: self.items,
+            days: self.days,
+            intercept: self.intercept,
+            noise: self.noise,
+            folding: self.folding,
+        })
+    }
+}
+
+/// Where a number of a sample stands in a row: that of factor f, or for f = k the level.
+pub(super) fn place(k: usize, f: usize, sample: usize) -> usize {
+    (sample / CHUNK * (k + 1) + f) * CHUNK + sample % CHUNK
+}
+
+fn take_block(side: &mut Side, block: &Block, (k, sample): (usize, usize), (lanes, chain): (usize, usize)) {
+    for row in 0..side.rows() {
+        let at = row * lanes + chain;
+        let out = side.row_mut(row);
+        let mut level = block.sum[0].as_slice()[at];
+        for f in 1..=k {
+            out[place(k, f - 1, sample)] = to_half(block.sum[f].as_slice()[at]);
+            level += block.within[f].as_slice()[at];
+        }
+        out[place(k, k, sample)] = to_half(level);
+    }
+}
+
+fn shorten(side: &mut Side, stride: usize) {
+    let rows = side.entries.len() / side.stride;
+    for row in 0..rows {
+        side.entries.copy_within(row * side.stride..row * side.stride + stride, row * stride);
+    }
+    side.entries.truncate(rows * stride);
+    side.stride = stride;
+}
+
+/// All of a [`Posterior`] but what is made of it.
+struct Samples {
+    isa: Isa,
+    k: usize,
+    samples: usize,
+    calendar: Calendar,
+    users: Side,
+    items: Side,
+    days: Side,
+    intercept: Vec<f32>,
+    noise: Vec<f32>,
+    folding: Folding,
+}
+
+/// Somebody on a day, of whom items are asked: in each sample a vector and a level.
+pub(super) struct Asker {
+    pub(super) own: Vec<f32>,
+}
+
+impl Posterior {
+    fn of(samples: Samples) -> Self {
+        let shown = shown(&samples);
+        let Samples { isa, k, samples, calendar, users, items, days, intercept, noise, folding } = samples;
+        Self { isa, k, samples, calendar, users, items, days, intercept, noise, folding, shown }
+    }
+
+    /// A user at a time; the mean user for nobody, and a day without training ratings is the mean day.
+    pub(super) fn asker(&self, user: Option<User>, time: Option<Time>) -> Asker {
+        let user = self.users.row(user.map_or(self.users.rows(), User::index));
+        let day = self.calendar.find(time).unwrap_or(self.days.rows());
+        let day = self.days.row(day);
+        let mut own: Vec<f32> = user.iter().map(|&half| from_half(half)).collect();
+        let stride = (self.k + 1) * CHUNK;
+        for (chunk, own) in own.chunks_exact_mut(stride).enumerate() {
+            let day = &day[chunk * stride..][..stride];
+            let (vectors, levels) = own.split_at_mut(self.k * CHUNK);
+            for (sample, level) in levels.iter_mut().enumerate() {
+                *level += self.intercept[chunk * CHUNK + sample] + from_half(day[self.k * CHUNK + sample]);
+                for f in 0..self.k {
+                    let (own, day) = (&mut vectors[f * CHUNK + sample], from_half(day[f * CHUNK + sample]));
+                    *level = own.mul_add(day, *level);
+                    *own += day;
+                }
+            }
+        }
+        Asker { own }
+    }
+
+    /// The prediction of each sample.
+    pub(super) fn by_sample(&self, asker: &Asker, item: Option<Item>, out: &mut [f32]) {
+        let row = self.items.row(item.map_or(self.items.rows(), Item::index));
+        kernels::by_sample(self.isa, self.k, &asker.own, row, out);
+    }
+
+    /// The mean over the samples.
+    fn mean(&self, out: &[f32]) -> f32 {
+        (out[..self.samples].iter().map(|&value| f64::from(value)).sum::<f64>() / self.samples as f64) as f32
+    }
+
+    /// The mean day in every sample.
+    pub(super) fn mean_day(&self) -> &[u16] {
+        self.days.row(self.days.rows())
+    }
+
+    /// The mean of w₀.
+    pub(super) fn mean_intercept(&self) -> f32 {
+        self.shown.mean
+    }
+
+    /// The mean level of an item.
+    pub(super) fn mean_level(&self, item: Item) -> f32 {
+        self.shown.item_bias[item.index()]
+    }
+
+    fn scratch(&self) -> Vec<f32> {
+        vec![0.0; self.intercept.len()]
+    }
+
+    pub(super) fn restore(mut tensors: Tensors, (users, items): (usize, usize)) -> Result<Self> {
+        let sizes = tensors.take_indices("sizes", usize::MAX)?;
+        let [samples, k] = sizes[..] else {
+            return Err(Error::unsupported("tensor 'sizes' has not two entries", ""));
+        };
+        let (samples, k) = (samples as usize, k as usize);
+        if samples == 0 || k == 0 {
+            return Err(Error::unsupported("a model without samples, or without factors", ""));
+        }
+        let chunks = samples.div_ceil(CHUNK);
+        let days = tensors.take_indices("days", usize::MAX)?;
+        Ok(Self::of(Samples {
+            isa: Isa::detect(),
+            k,
+            samples,
+            users: Side::restore(&mut tensors, "user_samples", [users + 1, chunks, k])?,
+            items: Side::restore(&mut tensors, "item_samples", [items + 1, chunks, k])?,
+            days: Side::restore(&mut tensors, "day_samples", [days.len() + 1, chunks, k])?,
+            calendar: Calendar(bytemuck::cast_vec(days)),
+            intercept: tensors.take_vector("intercept", chunks * CHUNK)?,
+            noise: tensors.take_vector("noise", chunks * CHUNK)?,
+            folding: Folding::restore(&mut tensors, (items, k, samples))?,
+        }))
+    }
+}
+
+impl Model for Posterior {
+    fn predict(&self, query: Query) -> f32 {
+        let mut out = self.scratch();
+        self.by_sample(&self.asker(query.user, query.time), query.item, &mut out);
+        self.mean(&out)
+    }
+
+    fn predict_all(&self, user: Option<User>, time: Option<Time>, out: &mut [f32]) {
+        let asker = self.asker(user, time);
+        let mut of_samples = self.scratch();
+        for (index, score) in out.iter_mut().enumerate() {
+            self.by_sample(&asker, Some(Item(index as u32)), &mut of_samples);
+            *score = self.mean(&of_samples);
+        }
+    }
+
+    fn factors(&self) -> Option<&Factors> {
+        Some(&self.shown)
+    }
+
+    fn fold_in<'a>(&'a self, history: Row<'a>) -> Option<Box<dyn Newcomer + 'a>> {
+        Some(Box::new(Somebody::new(self, history)))
+    }
+
+    fn tensors(&self) -> Tensors {
+        let mut tensors = Tensors::default();
+        tensors.insert_indices("sizes", vec![self.samples as u32, self.k as u32]);
+        tensors.insert_indices("days", bytemuck::cast_vec(self.calendar.0.clone()));
+        let chunks = self.intercept.len() / CHUNK;
+        for (name, side) in
+            [("user_samples", &self.users), ("item_samples", &self.items), ("day_samples", &self.days)]
+        {
+            let shape = [side.rows() + 1, chunks, self.k + 1, CHUNK];
+            tensors.insert_halves(name, &shape, side.entries.clone());
+        }
+        tensors.insert("intercept", &[chunks * CHUNK], self.intercept.clone());
+        tensors.insert("noise", &[chunks * CHUNK], self.noise.clone());
+        self.folding.store(&mut tensors);
+        tensors
+    }
+
+    fn dimensions(&self) -> Option<(usize, usize)> {
+        Some((self.users.rows(), self.items.rows()))
+    }
+}
+
+/// Vectors to compare users or items by: those of a few samples side by side, whose inner product is the mean of theirs.
+fn shown(samples: &Samples) -> Factors {
+    let k = samples.k;
+    let count = (SHOWN / k).clamp(1, samples.samples);
+    let which: Vec<usize> = (0..count).map(|index| index * samples.samples / count).collect();
+    let scale = 1.0 / (count as f32).sqrt();
+    let matrix = |side: &Side| {
+        let mut matrix = Matrix::zeros(side.rows(), count * k);
+        for row in 0..side.rows() {
+            let entries = side.row(row);
+            for (block, &sample) in matrix.row_mut(row).chunks_exact_mut(k).zip(&which) {
+                for (f, entry) in block.iter_mut().enumerate() {
+                    *entry = scale * from_half(entries[place(k, f, sample)]);
+                }
+            }
+        }
+        matrix
+    };
+    let level = |side: &Side, row: usize| {
+        let levels = (0..samples.samples).map(|sample| from_half(side.row(row)[place(k, k, sample)]));
+        levels.sum::<f32>() / samples.samples as f32
+    };
+    let levels = |side: &Side| (0..side.rows()).map(|row| level(side, row)).collect();
+    let d = count * k + 1;
+    let mut precision = vec![0.0; d * d];
+    for f in 0..d {
+        precision[f * d + f] = 1.0;
+    }
+    Factors {
+        isa: samples.isa,
+        link: Link::Identity,
+        mean: samples.intercept[..samples.samples].iter().sum::<f32>() / samples.samples as f32,
+        users: matrix(&samples.users),
+        items: matrix(&samples.items),
+        user_bias: levels(&samples.users),
+        item_bias: levels(&samples.items),
+        // Nobody is folded into these.
+        prior: Prior { mean: vec![0.0; d], precision },
+        unseen_item: vec![0.0; d],
+    }
+}
