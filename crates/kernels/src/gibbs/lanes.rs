@@ -27,7 +27,13 @@ pub(super) fn store<S: Simd, V: Lanes<S>>(_simd: S, table: &mut [f32], row: usiz
 #[inline(always)]
 pub(super) fn load_four<S: Simd, V: Lanes<S>>(simd: S, table: &[f32], row: usize) -> [V; 4] {
     let row = &table[row * 4 * V::LEN..][..4 * V::LEN];
-    [0, 1, 2, 3].map(|part| V::from_slice(simd, &row[part * V::LEN..][..V::LEN]))
+    // Written out: `map` over an array stays a call, and its vectors go through memory.
+    [
+        V::from_slice(simd, &row[..V::LEN]),
+        V::from_slice(simd, &row[V::LEN..][..V::LEN]),
+        V::from_slice(simd, &row[2 * V::LEN..][..V::LEN]),
+        V::from_slice(simd, &row[3 * V::LEN..][..V::LEN]),
+    ]
 }
 
 /// Writes what [`load_four`] reads.
