@@ -36,7 +36,14 @@ fn configurations() -> Vec<(String, &'static Entry, Box<dyn Configured>)> {
                 parameters.insert("epochs".into(), Value::from(5));
             }
             if entry.knobs.iter().any(|knob| knob.name == "factors") {
-                parameters.insert("factors".into(), Value::from(20));
+                let factors = if entry.name == "bfm" { 3 } else { 20 };
+                parameters.insert("factors".into(), Value::from(factors));
+            }
+            if entry.name == "bfm" {
+                // Two groups of chains, one of which is not full, and a sweep that computes all anew.
+                for (name, value) in [("chains", 11), ("burn_in", 1), ("samples", 2)] {
+                    parameters.insert(name.into(), Value::from(value));
+                }
             }
             let name = format!("{} {set}", entry.name);
             let configured = entry.configure(&parameters).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -288,6 +295,7 @@ fn a_planted_matrix_is_recovered() {
             "slope-one" => (&[], 0.98 * spread),
             "svdpp" | "timesvdpp" => (&RANK_TWO_WITH_SETS, 1.25 * noise),
             "als" => (&[("factors", "4"), ("reg", "0.02")], 1.15 * noise),
+            "bfm" => (&[("features", "mf"), ("factors", "2"), ("burn_in", "60")], 1.15 * noise),
             "nmf" => (&[("factors", "6"), ("reg", "0.01"), ("epochs", "150")], 1.5 * noise),
             other => {
                 panic!("say here how well '{other}' must recover a planted matrix of rank 2 with biases")
