@@ -13,8 +13,10 @@
 //! S. Rendle, "Scaling factorization machines to relational data", VLDB 2013, section 4.3.
 
 mod columns;
+mod gauss;
 mod lanes;
 mod noise;
+mod probit;
 mod rows;
 mod sessions;
 mod stream;
@@ -24,6 +26,7 @@ pub mod twin;
 
 pub use columns::{OneHot, SetColumns, one_hot, set_columns, set_start};
 pub use noise::{Conditional, Noise};
+pub use probit::{Hidden, Steps, TERMS, draw_hidden, expected_ratings, predict_hidden, threshold_terms};
 pub use rows::{Compose, SetRows, compose, set_sums, settle, sums};
 pub use sessions::{Owned, gather, join, scatter, shift};
 pub use stream::{Sides, by_item, by_session, linear_by_session};

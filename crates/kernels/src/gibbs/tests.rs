@@ -336,3 +336,80 @@ proptest! {
         );
     }
 }
+
+/// The functions of the normal distribution against those of `libm`, by their error in units of themselves in the lower tail.
+#[test]
+fn the_functions_of_the_normal_distribution_are_exact_enough() {
+    let exact = |x: f64| 0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2);
+    for step in -900..=500 {
+        let x = step as f32 * 0.01;
+        let wanted = exact(f64::from(x));
+        let found = f64::from(twin::cumulative(x));
+        assert!((found - wanted).abs() < 3e-6 * wanted, "Φ({x}) = {found}, not {wanted}");
+        let p = twin::cumulative(x).min(1.0 - 1.0 / 16_777_216.0);
+        let back = f64::from(twin::quantile(p));
+        // By the exact distribution function, so that only Φ⁻¹ is tested; near 1 a step of f32 is wide.
+        assert!(
+            (exact(back) - f64::from(p)).abs() < 2e-5 * f64::from(p).min(0.05) + 6e-8,
+            "Φ⁻¹({p}) = {back}"
+        );
+        assert!(
+            (f64::from(twin::log(p)) - libm::log(f64::from(p))).abs()
+                < 2e-6 * (1.0 - libm::log(f64::from(p)))
+        );
+        assert!((f64::from(twin::exp(x)) / libm::exp(f64::from(x)) - 1.0).abs() < 1e-6);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn probit_gives_the_bits_of_the_twin(world in worlds()) {
+        let lanes = world.lanes;
+        let (starts, items) = (world.ranges(), world.places(COLUMNS, 0));
+        let (of_sessions, of_items) = (world.table(0, ROWS), world.table(1, COLUMNS));
+        let (done_sessions, done_items) = (world.table(2, ROWS), world.table(3, COLUMNS));
+        let sides = Sides { session_level: &of_sessions, item_level: &of_items, factor: None };
+        let done = (&done_sessions[..], &done_items[..]);
+        let rest = world.table(4, RATINGS);
+        compare(
+            &[world.table(5, RATINGS)],
+            |tables| twin::predict_hidden(lanes, (&starts, &items), done, sides, &rest, &mut tables[0]),
+            |isa, tables| predict_hidden(isa, lanes, (&starts, &items), done, sides, &rest, &mut tables[0]),
+        );
+
+        let values = [1.0, 2.0, 3.5];
+        let mut thresholds = vec![-40.0; lanes];
+        thresholds.extend(world.table(6, 1));
+        thresholds.extend(world.positive(7, lanes).iter().zip(&world.table(6, 1)).map(|(gap, low)| low + gap));
+        thresholds.extend(vec![40.0; lanes]);
+        let levels: Vec<u8> = world.places(3, 1).into_iter().map(|level| level as u8).collect();
+        let steps = Steps { thresholds: &thresholds, values: &values, levels: &levels };
+        let predicted = world.table(8, RATINGS);
+        let expected = twin::threshold_terms(lanes, steps, &predicted);
+        for isa in Isa::all() {
+            prop_assert_eq!(&threshold_terms(isa, lanes, steps, &predicted), &expected, "{}", isa.name());
+        }
+
+        macro_rules! out {
+            ($tables:expr) => {{
+                let [hidden, rest, sums, squares] = $tables else { unreachable!() };
+                Hidden { hidden, rest, sums, squares }
+            }};
+        }
+        let empty = |rows: usize| vec![0.0; rows * lanes];
+        let keys = (&world.keys[..], 9);
+        compare(
+            &[predicted, empty(RATINGS), empty(4 * ROWS), empty(ROWS)],
+            |tables| twin::draw_hidden(lanes, keys, (&starts, &items), sides, steps, out!(tables)),
+            |isa, tables| draw_hidden(isa, lanes, keys, (&starts, &items), sides, steps, out!(tables)),
+        );
+        let of_samples: Vec<f32> = world.numbers[..64].to_vec();
+        compare(
+            &[world.numbers[100..132].to_vec()],
+            |tables| twin::expected_ratings(&values, &of_samples, &mut tables[0]),
+            |isa, tables| expected_ratings(isa, &values, &of_samples, &mut tables[0]),
+        );
+    }
+}

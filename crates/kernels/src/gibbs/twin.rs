@@ -1,7 +1,9 @@
 //! The readable definitions of this module's kernels: one chain after the other, one number at a time.
 
 use super::columns::{OneHot, SetColumns};
+use super::gauss::{DENSITY, ERFC, EXP, FAR, LIFT, LN_2_PARTS, MIDDLE, SPLIT, TAIL, TINY};
 use super::noise::{COS, Conditional, LN, LN_2, Noise, PARITY, ROTATIONS, ROUND, SIN, SQRT_HALF};
+use super::probit::{self, HIDDEN, Hidden, Steps, TERMS};
 use super::rows::{CHUNK, Compose, SetRows};
 use super::sessions::Owned;
 use super::stream::Sides;
@@ -23,12 +25,8 @@ pub fn words(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
 
 /// The two normal numbers of Box and Muller from two words.
 pub fn normals(words: [u32; 2]) -> [f32; 2] {
-    let odd = (((words[0] >> 9) << 1) | 1) as f32;
-    let exponent = (odd.to_bits() - SQRT_HALF) >> 23;
-    let y = f32::from_bits(odd.to_bits() - (exponent << 23)) - 1.0;
-    let square = y * y;
-    let log = y + square.mul_add(-0.5, polynomial(&LN, y) * y * square);
-    let minus_log = (24.0 - exponent as f32).mul_add(LN_2, -log);
+    let (exponent, log) = split_log((((words[0] >> 9) << 1) | 1) as f32);
+    let minus_log = (24.0 - exponent).mul_add(LN_2, -log);
     let radius = (minus_log + minus_log).sqrt();
     let turn = (words[1] >> 8) as f32 * (1.0 / 4_194_304.0);
     let rounded = turn + ROUND;
@@ -41,6 +39,14 @@ pub fn normals(words: [u32; 2]) -> [f32; 2] {
         _ => (-cosine, sine),
     };
     [radius * cosine, radius * sine]
+}
+
+/// For x ≥ 1 the whole number n and ln y with x = 2ⁿ·y and √½ ≤ y < √2.
+fn split_log(x: f32) -> (f32, f32) {
+    let exponent = (x.to_bits() - SQRT_HALF) >> 23;
+    let y = f32::from_bits(x.to_bits() - (exponent << 23)) - 1.0;
+    let square = y * y;
+    (exponent as f32, y + square.mul_add(-0.5, polynomial(&LN, y) * y * square))
 }
 
 /// The normal number of a column and a chain.
@@ -373,5 +379,156 @@ pub fn join(
 pub fn shift(before: &[f32], now: &[f32], level: &mut [f32]) {
     for ((level, now), before) in level.iter_mut().zip(now).zip(before) {
         *level += now - before;
+    }
+}
+
+/// eˣ.
+pub fn exp(x: f32) -> f32 {
+    let x = x.clamp(-87.0, 87.0);
+    let rounded = x.mul_add(std::f32::consts::LOG2_E, ROUND);
+    let n = rounded - ROUND;
+    let y = n.mul_add(-LN_2_PARTS[1], n.mul_add(-LN_2_PARTS[0], x));
+    f32::from_bits(polynomial(&EXP, y).to_bits().wrapping_add(rounded.to_bits() << 23))
+}
+
+/// ln x for x from 10⁻³⁰ to 1.
+pub fn log(x: f32) -> f32 {
+    let (exponent, log) = split_log(x * LIFT);
+    (exponent - 100.0).mul_add(LN_2, log)
+}
+
+/// φ(x).
+pub fn density(x: f32) -> f32 {
+    DENSITY * exp(-0.5 * x * x)
+}
+
+/// Φ(x).
+pub fn cumulative(x: f32) -> f32 {
+    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    let s = 1.0 / z.mul_add(0.5, 1.0);
+    let tail = 0.5 * s * exp((-z).mul_add(z, polynomial(&ERFC, s)));
+    if x < 0.0 { tail } else { 1.0 - tail }
+}
+
+/// Φ⁻¹(p) for p from 10⁻³⁰ to 1 − 2⁻²⁴.
+pub fn quantile(p: f32) -> f32 {
+    let ratio = |[above, below]: [[f32; 4]; 2], r: f32| polynomial(&above, r) / polynomial(&below, r);
+    let q = p - 0.5;
+    if q.abs() < SPLIT[0] {
+        let r = (-q).mul_add(q, SPLIT[1]);
+        return q * polynomial(&MIDDLE[0], r) / polynomial(&MIDDLE[1], r);
+    }
+    let tail = if q < 0.0 { p } else { 1.0 - p };
+    let r = (-log(tail.max(TINY))).sqrt();
+    let outer = if r < 5.0 { ratio(TAIL, r - 1.6) } else { ratio(FAR, r - 5.0) };
+    if q < 0.0 { -outer } else { outer }
+}
+
+/// The interval on the side of zero where probabilities are small, and −1 where it was turned over.
+fn interval(low: f32, high: f32) -> (f32, f32, f32) {
+    if low + high > 0.0 { (-high, -low, -1.0) } else { (low, high, 1.0) }
+}
+
+/// ŷ = e + z in place of z.
+pub fn predict_hidden(
+    lanes: usize,
+    (starts, items): (&[usize], &[u32]),
+    done: (&[f32], &[f32]),
+    sides: Sides<'_>,
+    rest: &[f32],
+    hidden: &mut [f32],
+) {
+    for session in 0..starts.len() - 1 {
+        for l in starts[session]..starts[session + 1] {
+            for chain in 0..lanes {
+                let (own, item) = (session * lanes + chain, items[l] as usize * lanes + chain);
+                let r = done.0[own].mul_add(done.1[item], rest[l * lanes + chain]);
+                hidden[l * lanes + chain] += r + (sides.session_level[own] + sides.item_level[item]);
+            }
+        }
+    }
+}
+
+/// The terms of the thresholds' log-likelihood, level by level.
+pub fn threshold_terms(lanes: usize, steps: Steps<'_>, predicted: &[f32]) -> Vec<f64> {
+    let mut totals = vec![0.0; steps.values.len() * TERMS * lanes];
+    for (chunk, levels) in steps.levels.chunks(probit::CHUNK).enumerate() {
+        let mut sums = vec![0.0_f32; totals.len()];
+        for (place, &level) in levels.iter().enumerate() {
+            for chain in 0..lanes {
+                let fit = predicted[(chunk * probit::CHUNK + place) * lanes + chain];
+                let u = steps.thresholds[(level as usize + 1) * lanes + chain] - fit;
+                let l = steps.thresholds[level as usize * lanes + chain] - fit;
+                let (low, high, _) = interval(l, u);
+                let p = (cumulative(high) - cumulative(low)).max(TINY);
+                let (a, b) = (density(u) / p, density(l) / p);
+                for (term, value) in [log(p), a, b, a * (u + a), b * (b - l), a * b].into_iter().enumerate() {
+                    sums[(level as usize * TERMS + term) * lanes + chain] += value;
+                }
+            }
+        }
+        for (total, sum) in totals.iter_mut().zip(sums) {
+            *total += f64::from(sum);
+        }
+    }
+    totals
+}
+
+/// The hidden numbers by the inverse of the distribution function.
+pub fn draw_hidden(
+    lanes: usize,
+    (keys, sweep): (&[u32], u32),
+    (starts, items): (&[usize], &[u32]),
+    sides: Sides<'_>,
+    steps: Steps<'_>,
+    out: Hidden<'_>,
+) {
+    let Hidden { hidden, rest, sums, squares } = out;
+    for session in 0..starts.len() - 1 {
+        for chain in 0..lanes {
+            let own = session * lanes + chain;
+            let (mut sum, mut square) = (0.0, 0.0);
+            for l in starts[session]..starts[session + 1] {
+                let at = l * lanes + chain;
+                let (fit, level) = (hidden[at], steps.levels[l] as usize);
+                let key = [keys[chain], keys[lanes + chain]];
+                let word = words(key, [l as u32, sweep | HIDDEN])[0];
+                let uniform = (((word >> 9) << 1) | 1) as f32 * (1.0 / 16_777_216.0);
+                let threshold = |level: usize| steps.thresholds[level * lanes + chain];
+                let (low, high, sign) = interval(threshold(level) - fit, threshold(level + 1) - fit);
+                let p = uniform.mul_add(cumulative(high) - cumulative(low), cumulative(low));
+                let p = p.clamp(TINY, 1.0 - 1.0 / 16_777_216.0);
+                let z = fit + quantile(p).max(low).min(high) * sign;
+                hidden[at] = z;
+                let level_sum =
+                    sides.session_level[own] + sides.item_level[items[l] as usize * lanes + chain];
+                rest[at] = (fit - level_sum) - z;
+                sum += fit - z;
+                let thresholds: Vec<f32> = (1..steps.values.len()).map(threshold).collect();
+                let error = expected_rating(steps.values, thresholds.into_iter(), fit) - steps.values[level];
+                square = error.mul_add(error, square);
+            }
+            let count = (starts[session + 1] - starts[session]) as f32;
+            for (part, value) in four(lanes, session, chain).into_iter().zip([0.0, sum, 0.0, count]) {
+                sums[part] = value;
+            }
+            squares[own] = square;
+        }
+    }
+}
+
+/// The highest value less each gap times the chance to stay below it.
+fn expected_rating(values: &[f32], thresholds: impl Iterator<Item = f32>, fit: f32) -> f32 {
+    thresholds.zip(values.windows(2)).fold(values[values.len() - 1], |expected, (threshold, pair)| {
+        (pair[0] - pair[1]).mul_add(cumulative(threshold - fit), expected)
+    })
+}
+
+/// E\[rating\] of each sample's prediction.
+pub fn expected_ratings(values: &[f32], thresholds: &[f32], predicted: &mut [f32]) {
+    let steps = values.len() - 1;
+    for (sample, fit) in predicted.iter_mut().enumerate() {
+        let own = (0..steps).map(|step| thresholds[(sample / 16 * steps + step) * 16 + sample % 16]);
+        *fit = expected_rating(values, own, *fit);
     }
 }

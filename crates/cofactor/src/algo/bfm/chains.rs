@@ -3,20 +3,33 @@
 //! The letters are those of `bfm`. A table has a row for each user, item, day, session or rating, and in it one number of each chain.
 
 use cofactor_kernels::Isa;
-use cofactor_kernels::gibbs::{self, Compose, Conditional, Noise, OneHot, Owned, SetColumns, SetRows, Sides};
+use cofactor_kernels::gibbs::{
+    self, Compose, Conditional, Hidden, Noise, OneHot, Owned, SetColumns, SetRows, Sides,
+};
 use rand::RngExt;
 use rand_distr::{Distribution, Gamma, StandardNormal};
 
 use super::design::{BlockDesign, Design, SetDesign};
+use super::probit::{Levels, Probit};
 use crate::fit::factors::Matrix;
 use crate::fit::rng::{Purpose, Stream, stream};
 
-/// a₀ = b₀ = γ₀ = 1: what is assumed of the precisions before any rating.
-const SHAPE: f64 = 1.0;
-const RATE: f64 = 1.0;
-const PULL: f64 = 1.0;
-/// The precision of w₀'s prior.
-const INTERCEPT: f64 = 1.0;
+/// What is assumed before any rating.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hyper {
+    /// a₀.
+    pub(super) shape: f64,
+    /// b₀.
+    pub(super) rate: f64,
+    /// γ₀.
+    pub(super) pull: f64,
+    /// The precision of w₀.
+    pub(super) intercept: f64,
+}
+
+/// As little as possible.
+pub(super) const VAGUE: Hyper = Hyper { shape: 1.0, rate: 1.0, pull: 1.0, intercept: 1.0 };
+
 /// The standard deviation of the weights that a chain starts with.
 const SPREAD: f32 = 0.1;
 /// After so many sweeps r is computed anew from all weights, so that no rounding adds up.
@@ -63,6 +76,7 @@ struct Scratch {
 pub(super) struct Chains {
     isa: Isa,
     seed: u64,
+    hyper: Hyper,
     /// The first chain's number.
     first: usize,
     lanes: usize,
@@ -89,7 +103,11 @@ pub(super) struct Chains {
     session_sums: Matrix,
     day_sums: Matrix,
     squares: Matrix,
+    /// Σe² of each chain after the last sweep, in units of the ratings.
+    pub(super) squared_errors: Vec<f64>,
     no_rest: Matrix,
+    /// What turns hidden numbers into ratings, where the ratings are steps.
+    pub(super) probit: Option<Probit>,
 }
 
 impl Weights {
@@ -110,7 +128,7 @@ impl Weights {
     }
 
     /// The counter of the first pair of columns of f.
-    fn slot(&self, f: usize) -> u32 {
+    pub(super) fn slot(&self, f: usize) -> u32 {
         self.slot + (self.columns().div_ceil(2) * f) as u32
     }
 
@@ -133,29 +151,30 @@ impl Weights {
     /// λ ~ Gamma((a₀ + n + 1)/2, rate (b₀ + Σ(θ − μ)² + γ₀μ²)/2)
     /// μ ~ N(Σθ/(n + γ₀), 1/((n + γ₀)λ))
     /// ```
-    fn draw_priors(&mut self, isa: Isa, f: usize, streams: &mut [Stream]) {
-        let lanes = streams.len();
+    fn draw_priors(&mut self, f: usize, drawing: &mut Drawing<'_>) {
+        let Drawing { isa, hyper, streams, .. } = drawing;
+        let (isa, lanes) = (*isa, streams.len());
         let sums = gibbs::sums(isa, lanes, self.tables[f].as_slice());
         let n = self.present as f64;
         for (chain, stream) in streams.iter_mut().enumerate() {
             let (sum, squares) = (sums[chain], sums[lanes + chain]);
             let mean = f64::from(self.mean[f][chain]);
             let scatter = (squares - 2.0 * mean * sum + n * mean * mean).max(0.0);
-            let precision =
-                gamma((SHAPE + n + 1.0) / 2.0, (RATE + scatter + PULL * mean * mean) / 2.0, stream);
-            let mean = normal(sum / (n + PULL), (n + PULL) * precision, stream);
+            let rate = (hyper.rate + scatter + hyper.pull * mean * mean) / 2.0;
+            let precision = gamma((hyper.shape + n + 1.0) / 2.0, rate, stream);
+            let mean = normal(sum / (n + hyper.pull), (n + hyper.pull) * precision, stream);
             (self.precision[f][chain], self.mean[f][chain]) = (precision as f32, mean as f32);
         }
     }
 }
 
 /// A draw from Gamma(shape, rate).
-fn gamma(shape: f64, rate: f64, stream: &mut Stream) -> f64 {
+pub(super) fn gamma(shape: f64, rate: f64, stream: &mut Stream) -> f64 {
     Gamma::new(shape, 1.0 / rate).map_or(shape / rate, |gamma| gamma.sample(stream))
 }
 
 /// A draw from N(mean, 1/precision).
-fn normal(mean: f64, precision: f64, stream: &mut Stream) -> f64 {
+pub(super) fn normal(mean: f64, precision: f64, stream: &mut Stream) -> f64 {
     let z: f64 = StandardNormal.sample(stream);
     mean + z / precision.sqrt()
 }
@@ -222,7 +241,7 @@ impl Block {
         self.scratch.start[1].as_mut_slice().copy_from_slice(self.within[f].as_slice());
         let square = square(f);
 
-        self.own.draw_priors(isa, f, drawing.streams);
+        self.own.draw_priors(f, drawing);
         let noise = drawing.noise(self.own.slot(f));
         let columns = OneHot {
             counts: &design.counts,
@@ -237,7 +256,7 @@ impl Block {
 
         for (index, set) in design.sets.iter().enumerate() {
             let weights = &mut self.sets[index];
-            weights.draw_priors(isa, f, drawing.streams);
+            weights.draw_priors(f, drawing);
             let noise = drawing.noise(weights.slot(f));
             let (q, sums) = (self.sum[f].as_slice(), self.scratch.sums.as_slice());
             let state = self.scratch.state.as_mut_slice();
@@ -289,6 +308,7 @@ fn square(f: usize) -> f32 {
 /// Where the draws of a sweep come from.
 struct Drawing<'a> {
     isa: Isa,
+    hyper: Hyper,
     keys: &'a [u32],
     sweep: u32,
     streams: &'a mut [Stream],
@@ -304,6 +324,7 @@ impl Chains {
     /// `lanes` chains from the `first` one on, with k factors, at their start. Memory: 4·lanes bytes a rating, and 16·lanes·(k + 1) for each user and item.
     pub(super) fn new(
         design: &Design,
+        levels: Option<&Levels>,
         k: usize,
         seed: u64,
         (first, lanes): (usize, usize),
@@ -315,19 +336,18 @@ impl Chains {
             (keys[chain], keys[lanes + chain]) = (stream.random(), stream.random());
         }
         let mut slot = 0;
+        let total: f64 = design.values.iter().map(|&y| f64::from(y)).sum();
+        let intercept = if levels.is_some() { 0.0 } else { total / design.ratings().max(1) as f64 };
         let sessions = || Matrix::zeros(design.sessions(), lanes);
         let days = design.day_sessions.rows();
         let mut chains = Self {
             isa,
             seed,
+            hyper: VAGUE,
             first,
             lanes,
             sweeps: 0,
-            intercept: vec![
-                design.values.iter().map(|&y| f64::from(y)).sum::<f64>()
-                    / design.ratings().max(1) as f64;
-                lanes
-            ],
+            intercept: vec![intercept; lanes],
             noise: vec![1.0; lanes],
             users: Block::new(&design.users, k, lanes, &mut slot),
             items: Block::new(&design.items, k, lanes, &mut slot),
@@ -341,6 +361,8 @@ impl Chains {
             session_sums: Matrix::zeros(design.sessions(), FOUR * lanes),
             day_sums: Matrix::zeros(days, FOUR * lanes),
             squares: sessions(),
+            squared_errors: vec![0.0; lanes],
+            probit: levels.map(|levels| Probit::new(levels.clone(), lanes)),
             no_rest: Matrix::zeros(days, lanes),
             keys,
         };
@@ -351,6 +373,18 @@ impl Chains {
         }
         chains.refresh(design);
         chains
+    }
+
+    /// The same chains under other assumptions.
+    #[cfg(test)]
+    pub(super) fn assuming(self, hyper: Hyper) -> Self {
+        Self { hyper, ..self }
+    }
+
+    /// The normal numbers of a sweep.
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> &[u32] {
+        &self.keys
     }
 
     /// k.
@@ -369,7 +403,7 @@ impl Chains {
     }
 
     /// Computes everything that follows from the weights: q, the levels and r.
-    fn refresh(&mut self, design: &Design) {
+    pub(super) fn refresh(&mut self, design: &Design) {
         let (isa, lanes) = (self.isa, self.lanes);
         for f in 0..=self.factors() {
             self.users.compose(isa, &design.users, f, |_| true);
@@ -381,8 +415,10 @@ impl Chains {
             }
         }
         self.item_level.as_mut_slice().fill(0.0);
-        for (row, &y) in self.rest.as_mut_slice().chunks_exact_mut(lanes).zip(&design.values) {
-            row.fill(-y);
+        let rest = self.rest.as_mut_slice();
+        match &self.probit {
+            Some(probit) => rest.iter_mut().zip(probit.hidden.as_slice()).for_each(|(r, z)| *r = -z),
+            None => rest.chunks_exact_mut(lanes).zip(&design.values).for_each(|(row, &y)| row.fill(-y)),
         }
         for f in 0..=self.factors() {
             self.join(design, f, Joined::Now(0));
@@ -398,6 +434,9 @@ impl Chains {
             }
         }
         self.error_sums(design, None);
+        if self.probit.is_none() {
+            self.measure();
+        }
     }
 
     /// q of the sessions for f, and the interactions within their rows.
@@ -428,40 +467,72 @@ impl Chains {
         gibbs::linear_by_session(self.isa, self.lanes, lists, done, sides, self.rest.as_mut_slice(), sums);
     }
 
-    /// Σe² of each chain.
-    pub(super) fn squared_errors(&self) -> Vec<f64> {
-        let mut squares = gibbs::sums(self.isa, self.lanes, self.squares.as_slice());
-        squares.truncate(self.lanes);
-        squares
+    /// Sums the squared errors of all sessions.
+    fn measure(&mut self) {
+        self.squared_errors = gibbs::sums(self.isa, self.lanes, self.squares.as_slice());
+        self.squared_errors.truncate(self.lanes);
     }
 
-    /// One sweep: α, w₀, the linear weights, then the factors one after the other.
-    pub(super) fn sweep(&mut self, design: &Design) {
+    /// One sweep: α, w₀, the linear weights, then the factors one after the other; with hidden numbers these and their thresholds instead of α and w₀. `warming` says that
+    /// the sweep is not one of those that count.
+    pub(super) fn sweep(&mut self, design: &Design, warming: bool) {
         self.sweeps += 1;
         let stream_of = |chain: usize| {
             stream(self.seed, Purpose::Sweep, (((self.first + chain) as u64) << 32) | u64::from(self.sweeps))
         };
         let mut streams: Vec<Stream> = (0..self.lanes).map(stream_of).collect();
-        self.draw_noise(design, &mut streams);
-        self.draw_intercept(design, &mut streams);
+        if self.probit.is_none() {
+            self.draw_noise(design, &mut streams);
+            self.draw_intercept(design, &mut streams);
+        }
         self.phase(design, 0, 0, &mut streams);
         for f in 1..=self.factors() {
             self.phase(design, f, f % 2, &mut streams);
         }
+        let k = self.factors();
+        if self.probit.is_some() {
+            self.draw_hidden(design, k, &mut streams, warming);
+        }
         if self.sweeps.is_multiple_of(REFRESH) {
             self.refresh(design);
-        } else {
-            let k = self.factors();
-            self.error_sums(design, (k > 0).then_some((k % 2, k)));
+        } else if self.probit.is_none() {
+            self.error_sums(design, Some((k % 2, k)));
+            self.measure();
         }
+    }
+
+    /// The thresholds, then the hidden numbers.
+    fn draw_hidden(&mut self, design: &Design, k: usize, streams: &mut [Stream], warming: bool) {
+        let Some(probit) = &mut self.probit else { return };
+        let (isa, lanes) = (self.isa, self.lanes);
+        let lists = (&design.session_items.starts[..], &design.session_items.members[..]);
+        let done = (self.sessions[k % 2].as_slice(), self.items.sum[k].as_slice());
+        let sides = Sides {
+            session_level: self.session_level.as_slice(),
+            item_level: self.item_level.as_slice(),
+            factor: None,
+        };
+        let hidden = probit.hidden.as_mut_slice();
+        gibbs::predict_hidden(isa, lanes, lists, done, sides, self.rest.as_slice(), hidden);
+        probit.draw_thresholds(isa, streams, warming);
+        let mut hidden = std::mem::replace(&mut probit.hidden, Matrix::zeros(0, lanes));
+        let out = Hidden {
+            hidden: hidden.as_mut_slice(),
+            rest: self.rest.as_mut_slice(),
+            sums: self.session_sums.as_mut_slice(),
+            squares: self.squares.as_mut_slice(),
+        };
+        gibbs::draw_hidden(isa, lanes, (&self.keys, self.sweeps), lists, sides, probit.steps(), out);
+        probit.hidden = hidden;
+        self.measure();
     }
 
     /// α ~ Gamma((a₀ + N)/2, rate (b₀ + Σe²)/2).
     fn draw_noise(&mut self, design: &Design, streams: &mut [Stream]) {
         let n = design.ratings() as f64;
-        let squares = self.squared_errors();
-        for ((alpha, squares), stream) in self.noise.iter_mut().zip(squares).zip(streams) {
-            *alpha = gamma((SHAPE + n) / 2.0, (RATE + squares) / 2.0, stream) as f32;
+        let Hyper { shape, rate, .. } = self.hyper;
+        for ((alpha, squares), stream) in self.noise.iter_mut().zip(&self.squared_errors).zip(streams) {
+            *alpha = gamma((shape + n) / 2.0, (rate + squares) / 2.0, stream) as f32;
         }
     }
 
@@ -477,7 +548,7 @@ impl Chains {
         let mut moved = vec![0.0_f32; lanes];
         for (chain, stream) in streams.iter_mut().enumerate() {
             let alpha = f64::from(self.noise[chain]);
-            let (old, precision) = (self.intercept[chain], INTERCEPT + alpha * n);
+            let (old, precision) = (self.intercept[chain], self.hyper.intercept + alpha * n);
             let new = normal(alpha * (n * old - errors[chain]) / precision, precision, stream);
             // The errors move by what the intercept moves in f32.
             moved[chain] = (new - old) as f32;
@@ -508,7 +579,7 @@ impl Chains {
         gibbs::shift(isa, lanes, before.as_slice(), now.as_slice(), level);
 
         self.item_pass(design, f, place);
-        let mut drawing = Drawing { isa, keys: &self.keys, sweep: self.sweeps, streams };
+        let mut drawing = Drawing { isa, hyper: self.hyper, keys: &self.keys, sweep: self.sweeps, streams };
         self.items.draw(&design.items, f, &self.noise, &mut drawing);
         self.items.shift(isa, f, self.item_level.as_mut_slice());
     }
@@ -542,7 +613,7 @@ impl Chains {
 
     fn draw_users_and_days(&mut self, design: &Design, f: usize, streams: &mut [Stream]) {
         let (isa, lanes) = (self.isa, self.lanes);
-        let mut drawing = Drawing { isa, keys: &self.keys, sweep: self.sweeps, streams };
+        let mut drawing = Drawing { isa, hyper: self.hyper, keys: &self.keys, sweep: self.sweeps, streams };
         let of_users = Owned {
             starts: &design.user_sessions.starts,
             sessions: &design.user_sessions.members,
@@ -570,7 +641,7 @@ impl Chains {
             others: sum[f].as_slice(),
         };
         gibbs::gather(isa, lanes, of_days, of_sessions, self.day_sums.as_mut_slice());
-        self.days.draw_priors(isa, f, drawing.streams);
+        self.days.draw_priors(f, &mut drawing);
         let noise = drawing.noise(self.days.slot(f));
         let columns = OneHot {
             counts: &design.day_counts,

@@ -4,12 +4,12 @@ use cofactor_kernels::{from_half, to_half};
 
 use super::chains::Chains;
 use super::design::Design;
-use super::posterior::{Posterior, place};
+use super::posterior::{Posterior, StepSamples, place};
 use crate::data::ids::Item;
 use crate::data::ratings::Row;
 use crate::error::{Error, Result};
 use crate::fit::factors::{cholesky, cholesky_solve};
-use crate::fit::model::{Newcomer, Parts, Share, Tensors};
+use crate::fit::model::{Model, Newcomer, Parts, Query, Share, Tensors};
 
 /// In so many samples somebody new is folded in.
 const FOLDED: usize = 32;
@@ -109,6 +109,9 @@ pub(super) struct Somebody<'a> {
     folded: Vec<Folded>,
 }
 
+/// Rounds of [`Folded::expect`] for ratings that are steps.
+const ROUNDS: usize = 8;
+
 /// A newcomer in one sample, k numbers in each vector.
 struct Folded {
     sample: usize,
@@ -165,19 +168,58 @@ impl Folded {
             valued: Vec::new(),
             day: day.0,
         };
-        folded.valued = folded.solve(model, history, &precision);
+        let values: Vec<f64> = history.values.iter().map(|&value| f64::from(value)).collect();
+        match &model.steps {
+            None => folded.valued = folded.solve(model, history, &values, &precision),
+            Some(steps) => {
+                for _ in 0..ROUNDS {
+                    let hidden = folded.expect(model, history, steps);
+                    folded.valued = folded.solve(model, history, &hidden, &precision);
+                }
+            }
+        }
         folded
     }
 
-    fn solve(&self, model: &Posterior, history: Row<'_>, precision: &[f64]) -> Vec<Vec<f64>> {
+    /// The hidden numbers' means given the newcomer's weights as they are and the ratings: with u and l the thresholds' distances from the prediction,
+    /// ŷ + (φ(l) − φ(u))/(Φ(u) − Φ(l)). In turn with [`Self::solve`] they lead to the most likely weights (Dempster, Laird & Rubin 1977).
+    fn expect(&self, model: &Posterior, history: Row<'_>, steps: &StepSamples) -> Vec<f64> {
+        let thresholds = steps.of_sample(self.sample);
+        let expected = |(item, value): (&Item, &f32)| {
+            let (q, level) = model.item_in(*item, self.sample);
+            let fit = self.latent(&q, level);
+            // A rating between two levels counts as the nearer one.
+            let nearer = |a: &f32, b: &f32| (a - value).abs().total_cmp(&(b - value).abs());
+            let nearest = (0..steps.values.len()).min_by(|&a, &b| nearer(&steps.values[a], &steps.values[b]));
+            let own = nearest.unwrap_or(0);
+            let end = |place: Option<usize>, infinity: f64| {
+                let threshold = place.and_then(|place| thresholds.get(place));
+                threshold.map_or(infinity, |&threshold| f64::from(threshold)) - fit
+            };
+            let (low, high) = (end(own.checked_sub(1), -40.0), end(Some(own), 40.0));
+            let share = (cumulative(high) - cumulative(low)).max(1e-12);
+            fit + (density(low) - density(high)) / share
+        };
+        history.items.iter().zip(history.values).map(expected).collect()
+    }
+
+    /// What is predicted, or what is predicted for the hidden number.
+    fn latent(&self, q: &[f64], level: f64) -> f64 {
+        let k = q.len();
+        let of_value =
+            |valued: &Vec<f64>| valued[k] + inner(&valued[..k], q) + inner(&valued[..k], &self.context);
+        self.before_values(q, level) + self.valued.iter().map(of_value).sum::<f64>()
+    }
+
+    fn solve(&self, model: &Posterior, history: Row<'_>, values: &[f64], precision: &[f64]) -> Vec<Vec<f64>> {
         let (k, alpha) = (model.k, f64::from(model.noise[self.sample]));
         let mut normal = vec![0.0; (k + 1) * (k + 1)];
         for (f, &lambda) in precision.iter().enumerate() {
             normal[f * (k + 1) + f] = lambda;
         }
         let mut terms = Vec::with_capacity(history.len());
-        for rated in history.iter() {
-            let (q, level) = model.item_in(rated.item, self.sample);
+        for (&item, value) in history.items.iter().zip(values) {
+            let (q, level) = model.item_in(item, self.sample);
             let mut h: Vec<f64> = q.iter().zip(&self.context).map(|(q, c)| q + c).collect();
             h.push(1.0);
             for row in 0..=k {
@@ -185,7 +227,7 @@ impl Folded {
                     normal[row * (k + 1) + column] += alpha * h[row] * h[column];
                 }
             }
-            let rest = f64::from(rated.value) - self.before_values(&q, level);
+            let rest = value - self.before_values(&q, level);
             h.iter_mut().for_each(|entry| *entry *= alpha * rest);
             terms.push(h);
         }
@@ -201,7 +243,25 @@ impl Folded {
     }
 }
 
+fn cumulative(x: f64) -> f64 {
+    0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)
+}
+
+fn density(x: f64) -> f64 {
+    libm::exp(-0.5 * x * x) / (2.0 * std::f64::consts::PI).sqrt()
+}
+
 impl Posterior {
+    /// The rating that a sample expects by a prediction, which is the prediction itself if ratings are no steps.
+    fn rating(&self, sample: usize, predicted: f64) -> f64 {
+        let Some(steps) = &self.steps else { return predicted };
+        let values: Vec<f64> = steps.values.iter().map(|&value| f64::from(value)).collect();
+        let gaps = values.windows(2).map(|pair| pair[1] - pair[0]);
+        let passed =
+            steps.of_sample(sample).into_iter().map(|threshold| cumulative(predicted - f64::from(threshold)));
+        values[0] + gaps.zip(passed).map(|(gap, passed)| gap * passed).sum::<f64>()
+    }
+
     /// An item in one sample: q and its level.
     fn item_in(&self, item: Item, sample: usize) -> (Vec<f64>, f64) {
         entries(self.items.row(item.index()), self.k, sample)
@@ -228,7 +288,7 @@ impl<'a> Somebody<'a> {
 impl Newcomer for Somebody<'_> {
     fn score_all(&self, out: &mut [f32]) {
         if self.folded.is_empty() {
-            return crate::fit::model::Model::predict_all(self.model, None, None, out);
+            return self.model.predict_all(None, None, out);
         }
         let k = self.model.k;
         let mut totals = vec![0.0_f64; out.len()];
@@ -249,7 +309,7 @@ impl Newcomer for Somebody<'_> {
                 for (f, entry) in vector.iter().enumerate() {
                     score += entry * f64::from(from_half(row[place(k, f, folded.sample)]));
                 }
-                *total += score;
+                *total += self.model.rating(folded.sample, score);
             }
         }
         for (out, total) in out.iter_mut().zip(totals) {
@@ -261,31 +321,36 @@ impl Newcomer for Somebody<'_> {
         let model = self.model;
         let k = model.k;
         if self.folded.is_empty() {
-            let mut out = vec![0.0; model.items.rows()];
-            self.score_all(&mut out);
-            let (mean, level) = (model.mean_intercept(), model.mean_level(item));
-            return Parts {
-                mean,
-                item_bias: level,
-                prior: out[item.index()] - mean - level,
-                shares: Vec::new(),
-            };
+            let ask = |item| model.predict(Query { user: None, item, time: None });
+            let mean = ask(None);
+            return Parts { mean, item_bias: ask(Some(item)) - mean, prior: 0.0, shares: Vec::new() };
         }
         let count = self.folded.len() as f64;
         let (mut mean, mut item_bias, mut prior) = (0.0, 0.0, 0.0);
         let mut shares = vec![(0.0, 0.0); self.folded[0].given.len()];
         for folded in &self.folded {
             let (q, level) = model.item_in(item, folded.sample);
+            let told = |latent: f64| model.rating(folded.sample, latent);
             let intercept = f64::from(model.intercept[folded.sample]);
-            mean += intercept / count;
-            item_bias += level / count;
-            prior += (folded.level - intercept + inner(&folded.day, &q) + inner(&folded.prior, &q)) / count;
-            for (share, ((gift, given), valued)) in
-                shares.iter_mut().zip(folded.given.iter().zip(&folded.valued))
-            {
+            let before = folded.level + level + inner(&folded.day, &q) + inner(&folded.prior, &q);
+            let after = folded.latent(&q, level);
+            mean += told(intercept) / count;
+            item_bias += (told(intercept + level) - told(intercept)) / count;
+            prior += (told(before) - told(intercept + level)) / count;
+            // Of steps the parts are told by the slope of the secant, so that they still add up.
+            let slope = match &model.steps {
+                None => 1.0,
+                Some(_) if (after - before).abs() < 1e-3 => {
+                    (told(before + 1e-2) - told(before - 1e-2)) / 2e-2
+                }
+                Some(_) => (told(after) - told(before)) / (after - before),
+            };
+            let of_ratings = folded.given.iter().zip(&folded.valued);
+            for (share, ((gift, given), valued)) in shares.iter_mut().zip(of_ratings) {
                 let taste = inner(gift, &q) + inner(&valued[..k], &q);
-                share.1 += taste / count;
-                share.0 += (taste + given + valued[k] + inner(&valued[..k], &folded.context)) / count;
+                let all = taste + given + valued[k] + inner(&valued[..k], &folded.context);
+                share.1 += slope * taste / count;
+                share.0 += slope * all / count;
             }
         }
         let share = |(all, taste): (f64, f64)| Share { all: all as f32, taste: taste as f32 };

@@ -7,6 +7,7 @@ use cofactor_kernels::{self as kernels, Isa, Link, from_half, to_half};
 use super::chains::{Block, Chains};
 use super::design::{Calendar, Design};
 use super::newcomer::{Folding, Somebody};
+use super::probit::Levels;
 use crate::data::ids::{Item, User};
 use crate::data::ratings::{Row, Time};
 use crate::error::{Error, Result};
@@ -76,6 +77,25 @@ impl Side {
     }
 }
 
+/// How a hidden number becomes a rating, in every sample.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct StepSamples {
+    /// The different ratings.
+    pub(super) values: Vec<f32>,
+    /// For each chunk of samples the thresholds between them, one after the other.
+    pub(super) thresholds: Vec<f32>,
+}
+
+impl StepSamples {
+    /// The thresholds of one sample.
+    pub(super) fn of_sample(&self, sample: usize) -> Vec<f32> {
+        let steps = self.values.len() - 1;
+        (0..steps)
+            .map(|step| self.thresholds[(sample / CHUNK * steps + step) * CHUNK + sample % CHUNK])
+            .collect()
+    }
+}
+
 /// The samples.
 pub struct Posterior {
     pub(super) isa: Isa,
@@ -91,6 +111,8 @@ pub struct Posterior {
     pub(super) intercept: Vec<f32>,
     /// α of each sample.
     pub(super) noise: Vec<f32>,
+    /// Where the ratings are steps.
+    pub(super) steps: Option<StepSamples>,
     pub(super) folding: Folding,
     shown: Factors,
 }
@@ -106,12 +128,18 @@ pub(super) struct Keeper {
     days: Side,
     intercept: Vec<f32>,
     noise: Vec<f32>,
+    steps: Option<StepSamples>,
     folding: Folding,
 }
 
 impl Keeper {
     /// Room for `kept` samples of each of the chains. Memory: 2(k + 1) bytes a sample for each user, item and day.
-    pub(super) fn new(design: &Design, k: usize, chains: usize, kept: usize) -> Self {
+    pub(super) fn new(
+        design: &Design,
+        levels: Option<&Levels>,
+        k: usize,
+        (chains, kept): (usize, usize),
+    ) -> Self {
         let chunks = (chains * kept).div_ceil(CHUNK).max(1);
         let days = if design.has_days() { design.day_counts.len() } else { 0 };
         Self {
@@ -124,6 +152,10 @@ impl Keeper {
             days: Side::new(days, chunks, k),
             intercept: vec![0.0; chunks * CHUNK],
             noise: vec![1.0; chunks * CHUNK],
+            steps: levels.map(|levels| StepSamples {
+                values: levels.values.clone(),
+                thresholds: vec![0.0; chunks * CHUNK * (levels.values.len() - 1)],
+            }),
             folding: Folding::new(design, k, chains * kept),
         }
     }
@@ -136,6 +168,13 @@ impl Keeper {
                 self.intercept[sample] = group.intercept[chain] as f32;
                 self.noise[sample] = group.noise[chain];
                 self.folding.take(sample, group, chain);
+                if let (Some(steps), Some(probit)) = (&mut self.steps, &group.probit) {
+                    let count = steps.values.len() - 1;
+                    for (step, threshold) in probit.of_chain(chain, group.lanes()).enumerate() {
+                        let place = (sample / CHUNK * count + step) * CHUNK + sample % CHUNK;
+                        steps.thresholds[place] = threshold;
+                    }
+                }
                 take_block(&mut self.users, &group.users, (self.k, sample), (group.lanes(), chain));
                 take_block(&mut self.items, &group.items, (self.k, sample), (group.lanes(), chain));
                 if design.has_days() {
@@ -163,6 +202,9 @@ impl Keeper {
             }
             self.intercept.truncate(chunks * CHUNK);
             self.noise.truncate(chunks * CHUNK);
+            if let Some(steps) = &mut self.steps {
+                steps.thresholds.truncate(chunks * CHUNK * (steps.values.len() - 1));
+            }
         }
         self.users.finish(&design.users.counts.iter().map(|&count| count.min(1.0)).collect::<Vec<_>>());
         self.items.finish(&design.items.counts.iter().map(|&count| count.min(1.0)).collect::<Vec<_>>());
@@ -178,6 +220,7 @@ impl Keeper {
             days: self.days,
             intercept: self.intercept,
             noise: self.noise,
+            steps: self.steps,
             folding: self.folding,
         })
     }
@@ -221,6 +264,7 @@ struct Samples {
     days: Side,
     intercept: Vec<f32>,
     noise: Vec<f32>,
+    steps: Option<StepSamples>,
     folding: Folding,
 }
 
@@ -232,8 +276,9 @@ pub(super) struct Asker {
 impl Posterior {
     fn of(samples: Samples) -> Self {
         let shown = shown(&samples);
-        let Samples { isa, k, samples, calendar, users, items, days, intercept, noise, folding } = samples;
-        Self { isa, k, samples, calendar, users, items, days, intercept, noise, folding, shown }
+        let Samples { isa, k, samples, calendar, users, items, days, intercept, noise, steps, folding } =
+            samples;
+        Self { isa, k, samples, calendar, users, items, days, intercept, noise, steps, folding, shown }
     }
 
     /// A user at a time; the mean user for nobody, and a day without training ratings is the mean day.
@@ -262,6 +307,9 @@ impl Posterior {
     pub(super) fn by_sample(&self, asker: &Asker, item: Option<Item>, out: &mut [f32]) {
         let row = self.items.row(item.map_or(self.items.rows(), Item::index));
         kernels::by_sample(self.isa, self.k, &asker.own, row, out);
+        if let Some(StepSamples { values, thresholds }) = &self.steps {
+            kernels::gibbs::expected_ratings(self.isa, values, thresholds, out);
+        }
     }
 
     /// The mean over the samples.
@@ -272,16 +320,6 @@ impl Posterior {
     /// The mean day in every sample.
     pub(super) fn mean_day(&self) -> &[u16] {
         self.days.row(self.days.rows())
-    }
-
-    /// The mean of w₀.
-    pub(super) fn mean_intercept(&self) -> f32 {
-        self.shown.mean
-    }
-
-    /// The mean level of an item.
-    pub(super) fn mean_level(&self, item: Item) -> f32 {
-        self.shown.item_bias[item.index()]
     }
 
     fn scratch(&self) -> Vec<f32> {
@@ -299,6 +337,18 @@ impl Posterior {
         }
         let chunks = samples.div_ceil(CHUNK);
         let days = tensors.take_indices("days", usize::MAX)?;
+        let steps = if tensors.has("levels") {
+            let ([levels], values) = tensors.take("levels")?;
+            if levels < 2 {
+                return Err(Error::unsupported("tensor 'levels' has not two entries", ""));
+            }
+            Some(StepSamples {
+                thresholds: tensors.take_vector("thresholds", chunks * CHUNK * (levels - 1))?,
+                values,
+            })
+        } else {
+            None
+        };
         Ok(Self::of(Samples {
             isa: Isa::detect(),
             k,
@@ -309,6 +359,7 @@ impl Posterior {
             calendar: Calendar(bytemuck::cast_vec(days)),
             intercept: tensors.take_vector("intercept", chunks * CHUNK)?,
             noise: tensors.take_vector("noise", chunks * CHUNK)?,
+            steps,
             folding: Folding::restore(&mut tensors, (items, k, samples))?,
         }))
     }
@@ -351,6 +402,10 @@ impl Model for Posterior {
         }
         tensors.insert("intercept", &[chunks * CHUNK], self.intercept.clone());
         tensors.insert("noise", &[chunks * CHUNK], self.noise.clone());
+        if let Some(StepSamples { values, thresholds }) = &self.steps {
+            tensors.insert("levels", &[values.len()], values.clone());
+            tensors.insert("thresholds", &[thresholds.len()], thresholds.clone());
+        }
         self.folding.store(&mut tensors);
         tensors
     }
