@@ -19,6 +19,9 @@
 //! | `timesvdpp` | u, i, t and each j ∈ N(u) | timeSVD++ |
 //! | `flipped` | and each v ∈ U(i), x = \|U(i)\|^−½ | timeSVD++ flipped; without the day if there are no times |
 //!
+//! With `attributes = true` each attribute of users and of items is one more group of columns: labels as they are with x = \|labels\|^−½, numbers by the tenth of the rows they lie in, texts but the title by their first
+//! letter.
+//!
 //! With `target = probit` the rating is the step that a hidden number z_l ~ N(ŷ_l, 1) has passed: y_l = v if γ_{v−1} < z_l ≤ γ_v. Then α = 1 and w₀ = 0.
 //!
 //! **A prediction** is the mean of (1), for steps of Σ_v v·P(y = v), over the samples that the model keeps of all chains. Each sample is two vectors and two levels for user and item on a day, so the mean of all is
@@ -75,6 +78,7 @@ mod design;
 mod newcomer;
 mod posterior;
 mod probit;
+mod side;
 #[cfg(test)]
 mod tests;
 
@@ -84,7 +88,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use self::chains::Chains;
-use self::design::{Design, Parts};
+use self::design::{Design, Lists, Parts};
 use self::posterior::{Keeper, Posterior};
 use self::probit::Levels;
 use crate::data::ratings::Ratings;
@@ -101,6 +105,8 @@ pub struct Bfm {
     pub features: Features,
     /// How the prediction becomes a rating.
     pub target: Target,
+    /// Whether what is known of users and items counts.
+    pub attributes: bool,
     /// k.
     pub factors: usize,
     /// C.
@@ -144,6 +150,7 @@ impl Default for Bfm {
         Self {
             features: Features::Flipped,
             target: Target::Gaussian,
+            attributes: false,
             factors: 10,
             chains: 16,
             burn_in: 8,
@@ -169,6 +176,12 @@ impl Algorithm for Bfm {
             symbol: "y",
             kind: Kind::Choice { options: &["gaussian", "probit"] },
             purpose: "whether ratings are numbers with noise, or steps that a hidden number passes",
+        },
+        Knob {
+            name: "attributes",
+            symbol: "x",
+            kind: Kind::Flag,
+            purpose: "whether what the data set tells of users and items counts too: ages, occupations, genres, years",
         },
         Knob {
             name: "factors",
@@ -207,7 +220,7 @@ impl Algorithm for Bfm {
     type Model = Posterior;
 
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Posterior> {
-        let design = Design::new(train, self.parts(train)?, [Vec::new(), Vec::new()]);
+        let design = Design::new(train, self.parts(train)?, self.sides(train)?);
         let levels = match self.target {
             Target::Gaussian => None,
             Target::Probit => Some(Levels::of(&design)?),
@@ -262,6 +275,24 @@ impl Bfm {
             ));
         }
         Ok(Parts { day, user_set, item_set })
+    }
+
+    /// The sets of users and of items that come from their attributes.
+    fn sides(&self, train: &Ratings) -> Result<[Vec<(Lists, usize)>; 2]> {
+        if !self.attributes {
+            return Ok([Vec::new(), Vec::new()]);
+        }
+        let catalog = train.catalog();
+        let sides = [side::sets(&catalog.user_attributes), side::sets(&catalog.item_attributes)];
+        if sides.iter().all(Vec::is_empty) {
+            let problem =
+                "attributes = true, and nothing is known of these users and items but their ratings";
+            return Err(Error::unsupported(
+                problem,
+                "set attributes=false, or use a data set by name, such as ml-100k",
+            ));
+        }
+        Ok(sides)
     }
 
     /// The sweeps whose samples are kept.

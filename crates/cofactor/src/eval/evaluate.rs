@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::clock::Clock;
+use super::coverage::{Coverage, coverage};
 use super::early::{self, EarlyStopping, Found};
 use super::metric::{Errors, Estimates, Summary, summarize};
 use crate::data::ids::User;
@@ -100,6 +101,9 @@ pub struct FoldResult {
     pub test: usize,
     /// The metrics of the test part by name.
     pub metrics: Estimates,
+    /// How much the model's intervals hold of what they promise, where it has any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coverage: Vec<Coverage>,
     /// What the test part asks about that training never saw.
     pub unseen: Unseen,
     /// What each epoch came to.
@@ -313,6 +317,7 @@ fn one_fold(
     (seconds.fit, seconds.fit_cpu) = clock.lap();
 
     let (errors, predictions) = errors(&*model, &fold.test, options.clip, run.pool())?;
+    let coverage = coverage(&*model, &fold.test, run.pool());
     let epochs = run.epochs().to_vec();
     drop(run);
     let (metrics, unseen) = (errors.estimates(), fold.unseen());
@@ -322,6 +327,7 @@ fn one_fold(
         train: fold.train.len(),
         test: fold.test.len(),
         metrics,
+        coverage,
         unseen,
         epochs,
         early_stopping: found,

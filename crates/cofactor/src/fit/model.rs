@@ -27,6 +27,12 @@ pub trait Model: Send + Sync {
     /// The predictions for all n items, in the order of their indices. `out` has n entries. Cost: O(nk).
     fn predict_all(&self, user: Option<User>, time: Option<Time>, out: &mut [f32]);
 
+    /// How far a rating is expected to lie from its prediction: the standard deviation of what the model does not know and of the noise together, in units
+    /// of the ratings. `None` for a model that does not say how sure it is.
+    fn spread(&self, _query: Query) -> Option<f32> {
+        None
+    }
+
     /// The model as biases and one inner product, if it is one: for top-N and similarity.
     fn factors(&self) -> Option<&Factors>;
 

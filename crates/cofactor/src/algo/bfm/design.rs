@@ -143,6 +143,8 @@ pub(super) struct Parts {
 pub(super) struct Design {
     pub(super) users: BlockDesign,
     pub(super) items: BlockDesign,
+    /// Whether the first of the users' sets is what they rated.
+    pub(super) user_set: bool,
     /// The days; empty where they do not count.
     pub(super) calendar: Calendar,
     /// The user of each session.
@@ -181,7 +183,7 @@ impl Design {
         let [user_extra, item_extra] = extra;
         let users = block(user_counts, parts.user_set.then(|| (by_user, train.items())), user_extra);
         let items = block(item_counts, parts.item_set.then(|| (by_item, train.users())), item_extra);
-        Self::with_blocks(train, users, items, parts.day)
+        Self { user_set: parts.user_set, ..Self::with_blocks(train, users, items, parts.day) }
     }
 
     fn with_blocks(train: &Ratings, users: BlockDesign, items: BlockDesign, day: bool) -> Self {
@@ -218,6 +220,7 @@ impl Design {
         Self {
             users,
             items,
+            user_set: false,
             calendar: Calendar(if day { days } else { Vec::new() }),
             session_user,
             session_day,

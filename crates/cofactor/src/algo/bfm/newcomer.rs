@@ -30,7 +30,7 @@ pub(super) struct Folding {
 impl Folding {
     pub(super) fn new(design: &Design, k: usize, samples: usize) -> Self {
         let count = samples.min(FOLDED);
-        let gifts = design.users.sets.first().map_or(0, |_| design.items.counts.len() * count * (k + 1));
+        let gifts = if design.user_set { design.items.counts.len() * count * (k + 1) } else { 0 };
         Self {
             k,
             which: (0..count).map(|index| (index * samples / count) as u32).collect(),

@@ -312,6 +312,23 @@ impl Posterior {
         }
     }
 
+    /// The mean of the squared rating in each sample, noise included.
+    fn squares_by_sample(&self, asker: &Asker, item: Option<Item>, out: &mut [f32]) {
+        let row = self.items.row(item.map_or(self.items.rows(), Item::index));
+        kernels::by_sample(self.isa, self.k, &asker.own, row, out);
+        match &self.steps {
+            Some(StepSamples { values, thresholds }) => {
+                let squares: Vec<f32> = values.iter().map(|value| value * value).collect();
+                kernels::gibbs::expected_ratings(self.isa, &squares, thresholds, out);
+            }
+            None => {
+                for (out, alpha) in out.iter_mut().zip(&self.noise) {
+                    *out = out.mul_add(*out, 1.0 / alpha);
+                }
+            }
+        }
+    }
+
     /// The mean over the samples.
     fn mean(&self, out: &[f32]) -> f32 {
         (out[..self.samples].iter().map(|&value| f64::from(value)).sum::<f64>() / self.samples as f64) as f32
@@ -379,6 +396,16 @@ impl Model for Posterior {
             self.by_sample(&asker, Some(Item(index as u32)), &mut of_samples);
             *score = self.mean(&of_samples);
         }
+    }
+
+    /// √(E\[y²\] − E\[y\]²) over samples and noise.
+    fn spread(&self, query: Query) -> Option<f32> {
+        let asker = self.asker(query.user, query.time);
+        let (mut means, mut squares) = (self.scratch(), self.scratch());
+        self.by_sample(&asker, query.item, &mut means);
+        self.squares_by_sample(&asker, query.item, &mut squares);
+        let mean = self.mean(&means);
+        Some((self.mean(&squares) - mean * mean).max(0.0).sqrt())
     }
 
     fn factors(&self) -> Option<&Factors> {
