@@ -88,8 +88,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use self::chains::Chains;
-use self::design::{Design, Lists, Parts};
-use self::posterior::{Keeper, Posterior};
+use self::design::{Design, Lists, Parts, SetDesign};
+use self::posterior::{Keeper, Posterior, Running};
 use self::probit::Levels;
 use crate::data::ratings::Ratings;
 use crate::error::{Error, Result};
@@ -221,6 +221,7 @@ impl Algorithm for Bfm {
 
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Posterior> {
         let design = Design::new(train, self.parts(train)?, self.sides(train)?);
+        self.check_size(&design)?;
         let levels = match self.target {
             Target::Gaussian => None,
             Target::Probit => Some(Levels::of(&design)?),
@@ -228,26 +229,31 @@ impl Algorithm for Bfm {
         let mut groups = self.groups(&design, levels.as_ref(), run);
         let mut keeper =
             Keeper::new(&design, levels.as_ref(), self.factors, (self.chains, self.kept().count()));
+        let mut running = run.valid().map(Running::new);
         run.start();
         for sweep in 0..self.burn_in + self.samples {
             let interrupt = run.interrupt();
-            let work = |group: &mut Chains| {
-                if !interrupt.requested() {
-                    group.sweep(&design, sweep < self.burn_in);
-                }
-            };
+            let work = |group: &mut Chains| group.sweep(&design, sweep < self.burn_in, interrupt);
             run.pool().install(|| groups.par_iter_mut().for_each(work));
             run.check()?;
             if self.kept().any(|kept| kept == sweep) {
                 keeper.take(&groups, &design);
+                if let Some(running) = &mut running {
+                    running.add(&keeper, run.isa());
+                }
             }
+            let valid_rmse = running.as_ref().and_then(Running::rmse);
             let squares: f64 = groups.iter().flat_map(|group| &group.squared_errors).take(self.chains).sum();
             let train_rmse = (squares / (self.chains * train.len().max(1)) as f64).sqrt();
-            if run.end_measured_epoch(train_rmse, None, "")? == ControlFlow::Break(()) {
+            if run.end_measured_epoch(train_rmse, valid_rmse, TOO_WIDE)? == ControlFlow::Break(()) {
                 break;
             }
         }
-        Ok(keeper.finish(&design, run.isa()))
+        if keeper.is_empty() {
+            // Stopped before the first sample: what there is.
+            keeper.take(&groups, &design);
+        }
+        Ok(keeper.finish(run.isa()))
     }
 
     fn restore(&self, tensors: Tensors, train: &Ratings) -> Result<Posterior> {
@@ -255,7 +261,22 @@ impl Algorithm for Bfm {
     }
 }
 
+const TOO_WIDE: &str = "bring the ratings to a scale of a few units, such as 1 to 5";
+
 impl Bfm {
+    /// The draws of a sweep are counted in 32 bits, two columns at a time.
+    fn check_size(&self, design: &Design) -> Result<()> {
+        let sets = design.users.sets.iter().chain(&design.items.sets);
+        let columns = design.users.counts.len() + design.items.counts.len() + design.day_counts.len();
+        let columns = columns + sets.map(SetDesign::columns).sum::<usize>();
+        if (columns / 2 + 4) as u64 * (self.factors as u64 + 1) < u64::from(u32::MAX) {
+            return Ok(());
+        }
+        let problem =
+            format!("{columns} columns with {} factors are more than 8.6 billion weights", self.factors);
+        Err(Error::unsupported(problem, "lower `factors`"))
+    }
+
     fn parts(&self, train: &Ratings) -> Result<Parts> {
         let (day, user_set, item_set) = match self.features {
             Features::Mf => (false, false, false),

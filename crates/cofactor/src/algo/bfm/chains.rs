@@ -13,6 +13,7 @@ use super::design::{BlockDesign, Design, SetDesign};
 use super::probit::{Levels, Probit};
 use crate::fit::factors::Matrix;
 use crate::fit::rng::{Purpose, Stream, stream};
+use crate::fit::run::Interrupt;
 
 /// What is assumed before any rating.
 #[derive(Debug, Clone, Copy)]
@@ -474,8 +475,8 @@ impl Chains {
     }
 
     /// One sweep: α, w₀, the linear weights, then the factors one after the other; with hidden numbers these and their thresholds instead of α and w₀. `warming` says that
-    /// the sweep is not one of those that count.
-    pub(super) fn sweep(&mut self, design: &Design, warming: bool) {
+    /// the sweep is not one of those that count. What an interrupted sweep leaves is never used.
+    pub(super) fn sweep(&mut self, design: &Design, warming: bool, interrupt: &Interrupt) {
         self.sweeps += 1;
         let stream_of = |chain: usize| {
             stream(self.seed, Purpose::Sweep, (((self.first + chain) as u64) << 32) | u64::from(self.sweeps))
@@ -487,6 +488,9 @@ impl Chains {
         }
         self.phase(design, 0, 0, &mut streams);
         for f in 1..=self.factors() {
+            if interrupt.requested() {
+                return;
+            }
             self.phase(design, f, f % 2, &mut streams);
         }
         let k = self.factors();

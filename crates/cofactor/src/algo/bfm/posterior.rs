@@ -2,6 +2,8 @@
 //!
 //! Each sample is a whole model of its own, and a prediction is the mean over them; nothing of a sample but rounding to bfloat16 is lost.
 
+use std::ops::Range;
+
 use cofactor_kernels::{self as kernels, Isa, Link, from_half, to_half};
 
 use super::chains::{Block, Chains};
@@ -9,7 +11,7 @@ use super::design::{Calendar, Design};
 use super::newcomer::{Folding, Somebody};
 use super::probit::Levels;
 use crate::data::ids::{Item, User};
-use crate::data::ratings::{Row, Time};
+use crate::data::ratings::{Ratings, Row, Time};
 use crate::error::{Error, Result};
 use crate::fit::factors::{Factors, Matrix, Prior};
 use crate::fit::model::{Model, Newcomer, Query, Tensors};
@@ -49,20 +51,20 @@ impl Side {
         &mut self.entries[row * self.stride..][..self.stride]
     }
 
-    /// Fills the mean of the rows, each with its weight, and gives it to the rows without one.
-    fn finish(&mut self, weights: &[f32]) {
+    /// Fills these places of the mean of the rows, each with its weight, and gives them to the rows without one.
+    fn fill_mean(&mut self, weights: &[f32], places: Range<usize>) {
         let total: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
-        let mut mean = vec![0.0_f64; self.stride];
+        let mut mean = vec![0.0_f64; places.len()];
         for (row, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
             let share = f64::from(weight) / total;
-            for (mean, &entry) in mean.iter_mut().zip(self.row(row)) {
+            for (mean, &entry) in mean.iter_mut().zip(&self.row(row)[places.clone()]) {
                 *mean += share * f64::from(from_half(entry));
             }
         }
         let mean: Vec<u16> = mean.into_iter().map(|entry| to_half(entry as f32)).collect();
         let empty = (0..weights.len()).filter(|&row| weights[row] == 0.0);
         for row in empty.chain([weights.len()]) {
-            self.row_mut(row).copy_from_slice(&mean);
+            self.row_mut(row)[places.clone()].copy_from_slice(&mean);
         }
     }
 
@@ -123,6 +125,7 @@ pub(super) struct Keeper {
     chains: usize,
     taken: usize,
     chunks: usize,
+    calendar: Calendar,
     users: Side,
     items: Side,
     days: Side,
@@ -147,6 +150,7 @@ impl Keeper {
             chains,
             taken: 0,
             chunks,
+            calendar: design.calendar.clone(),
             users: Side::new(design.users.counts.len(), chunks, k),
             items: Side::new(design.items.counts.len(), chunks, k),
             days: Side::new(days, chunks, k),
@@ -162,6 +166,7 @@ impl Keeper {
 
     /// Takes a sample of every chain.
     pub(super) fn take(&mut self, groups: &[Chains], design: &Design) {
+        let first_chunk = self.taken * self.chains / CHUNK;
         for group in groups {
             for chain in 0..group.lanes().min(self.chains.saturating_sub(group.first())) {
                 let sample = self.taken * self.chains + group.first() + chain;
@@ -190,10 +195,26 @@ impl Keeper {
             }
         }
         self.taken += 1;
+        let places = first_chunk * (self.k + 1) * CHUNK..self.filled() * (self.k + 1) * CHUNK;
+        self.users
+            .fill_mean(&design.users.counts.iter().map(|&n| n.min(1.0)).collect::<Vec<_>>(), places.clone());
+        self.items
+            .fill_mean(&design.items.counts.iter().map(|&n| n.min(1.0)).collect::<Vec<_>>(), places.clone());
+        self.days.fill_mean(if design.has_days() { &design.day_counts } else { &[] }, places);
+    }
+
+    /// Whether there is no sample yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.taken == 0
+    }
+
+    /// How many chunks have a sample.
+    fn filled(&self) -> usize {
+        (self.taken * self.chains).div_ceil(CHUNK)
     }
 
     /// The model, of the samples taken so far.
-    pub(super) fn finish(mut self, design: &Design, isa: Isa) -> Posterior {
+    pub(super) fn finish(mut self, isa: Isa) -> Posterior {
         let samples = self.taken * self.chains;
         let chunks = samples.div_ceil(CHUNK).max(1);
         if chunks < self.chunks {
@@ -206,15 +227,12 @@ impl Keeper {
                 steps.thresholds.truncate(chunks * CHUNK * (steps.values.len() - 1));
             }
         }
-        self.users.finish(&design.users.counts.iter().map(|&count| count.min(1.0)).collect::<Vec<_>>());
-        self.items.finish(&design.items.counts.iter().map(|&count| count.min(1.0)).collect::<Vec<_>>());
-        self.days.finish(if design.has_days() { &design.day_counts } else { &[] });
         self.folding.finish(samples);
         Posterior::of(Samples {
             isa,
             k: self.k,
             samples,
-            calendar: design.calendar.clone(),
+            calendar: self.calendar,
             users: self.users,
             items: self.items,
             days: self.days,
@@ -273,6 +291,73 @@ pub(super) struct Asker {
     pub(super) own: Vec<f32>,
 }
 
+impl Asker {
+    /// A user's row and a day's, of as many chunks of samples as there are numbers w₀ for.
+    fn new(k: usize, user: &[u16], day: &[u16], intercept: &[f32]) -> Self {
+        let mut own: Vec<f32> = user.iter().map(|&half| from_half(half)).collect();
+        let stride = (k + 1) * CHUNK;
+        for (chunk, own) in own.chunks_exact_mut(stride).enumerate() {
+            let day = &day[chunk * stride..][..stride];
+            let (vectors, levels) = own.split_at_mut(k * CHUNK);
+            for (sample, level) in levels.iter_mut().enumerate() {
+                *level += intercept[chunk * CHUNK + sample] + from_half(day[k * CHUNK + sample]);
+                for f in 0..k {
+                    let (own, day) = (&mut vectors[f * CHUNK + sample], from_half(day[f * CHUNK + sample]));
+                    *level = own.mul_add(day, *level);
+                    *own += day;
+                }
+            }
+        }
+        Self { own }
+    }
+}
+
+/// The running mean of the predictions for a part, while samples are taken.
+pub(super) struct Running<'a> {
+    part: &'a Ratings,
+    sums: Vec<f64>,
+    samples: usize,
+}
+
+impl<'a> Running<'a> {
+    pub(super) fn new(part: &'a Ratings) -> Self {
+        Self { part, sums: vec![0.0; part.len()], samples: 0 }
+    }
+
+    /// Adds the predictions of the samples that have just been taken.
+    pub(super) fn add(&mut self, keeper: &Keeper, isa: Isa) {
+        let (k, taken) = (keeper.k, (keeper.taken - 1) * keeper.chains..keeper.taken * keeper.chains);
+        let chunks = taken.start / CHUNK..taken.end.div_ceil(CHUNK);
+        let places = chunks.start * (k + 1) * CHUNK..chunks.end * (k + 1) * CHUNK;
+        let samples = chunks.start * CHUNK..chunks.end * CHUNK;
+        let mut out = vec![0.0; samples.len()];
+        for (sum, rating) in self.sums.iter_mut().zip(self.part.iter()) {
+            let user = &keeper.users.row(rating.user.index())[places.clone()];
+            let day = keeper.calendar.find(rating.time).unwrap_or(keeper.days.rows());
+            let day = &keeper.days.row(day)[places.clone()];
+            let asker = Asker::new(k, user, day, &keeper.intercept[samples.clone()]);
+            let item = &keeper.items.row(rating.item.index())[places.clone()];
+            kernels::by_sample(isa, k, &asker.own, item, &mut out);
+            if let Some(StepSamples { values, thresholds }) = &keeper.steps {
+                let steps = values.len() - 1;
+                let own = &thresholds[samples.start * steps..samples.end * steps];
+                kernels::gibbs::expected_ratings(isa, values, own, &mut out);
+            }
+            let new = &out[taken.start - samples.start..taken.end - samples.start];
+            *sum += new.iter().map(|&prediction| f64::from(prediction)).sum::<f64>();
+        }
+        self.samples += taken.len();
+    }
+
+    /// The RMSE of the mean over the samples so far, not clipped; none before the first.
+    pub(super) fn rmse(&self) -> Option<f64> {
+        let samples = self.samples as f64;
+        let square = |(sum, value): (&f64, &f32)| (sum / samples - f64::from(*value)).powi(2);
+        let squares: f64 = self.sums.iter().zip(self.part.values()).map(square).sum();
+        (self.samples > 0).then(|| (squares / self.part.len().max(1) as f64).sqrt())
+    }
+}
+
 impl Posterior {
     fn of(samples: Samples) -> Self {
         let shown = shown(&samples);
@@ -284,23 +369,8 @@ impl Posterior {
     /// A user at a time; the mean user for nobody, and a day without training ratings is the mean day.
     pub(super) fn asker(&self, user: Option<User>, time: Option<Time>) -> Asker {
         let user = self.users.row(user.map_or(self.users.rows(), User::index));
-        let day = self.calendar.find(time).unwrap_or(self.days.rows());
-        let day = self.days.row(day);
-        let mut own: Vec<f32> = user.iter().map(|&half| from_half(half)).collect();
-        let stride = (self.k + 1) * CHUNK;
-        for (chunk, own) in own.chunks_exact_mut(stride).enumerate() {
-            let day = &day[chunk * stride..][..stride];
-            let (vectors, levels) = own.split_at_mut(self.k * CHUNK);
-            for (sample, level) in levels.iter_mut().enumerate() {
-                *level += self.intercept[chunk * CHUNK + sample] + from_half(day[self.k * CHUNK + sample]);
-                for f in 0..self.k {
-                    let (own, day) = (&mut vectors[f * CHUNK + sample], from_half(day[f * CHUNK + sample]));
-                    *level = own.mul_add(day, *level);
-                    *own += day;
-                }
-            }
-        }
-        Asker { own }
+        let day = self.days.row(self.calendar.find(time).unwrap_or(self.days.rows()));
+        Asker::new(self.k, user, day, &self.intercept)
     }
 
     /// The prediction of each sample.

@@ -11,6 +11,7 @@ use super::chains::{Chains, Hyper, VAGUE, Weights, gamma, normal};
 use super::design::{Design, Lists, Parts};
 use crate::data::ratings::{Duplicates, Ratings, RatingsBuilder};
 use crate::fit::rng::{Purpose, Stream, stream};
+use crate::fit::run::Interrupt;
 
 const ALL: Parts = Parts { day: true, user_set: true, item_set: true };
 const USERS: usize = 9;
@@ -278,7 +279,7 @@ fn every_chain_draws_what_the_plain_sampler_draws() {
                 plain.copy(&chains, chain);
                 expected.push(plain.clone());
             }
-            chains.sweep(&design, false);
+            chains.sweep(&design, false, &Interrupt::default());
             let all = groups_of(&chains, plain.groups.len());
             for (chain, expected) in expected.iter_mut().enumerate() {
                 let row = ((3 + chain as u64) << 32) | u64::from(sweep);
@@ -310,8 +311,8 @@ fn a_chain_is_the_same_in_a_group_of_8_and_of_16() {
     let mut narrow = Chains::new(&design, None, 2, 5, (8, 8), Isa::detect());
     // Long enough for everything to be computed anew in between.
     for _ in 0..20 {
-        wide.sweep(&design, false);
-        narrow.sweep(&design, false);
+        wide.sweep(&design, false, &Interrupt::default());
+        narrow.sweep(&design, false, &Interrupt::default());
     }
     let mut plain = [Plain::new(&ratings, ALL, VAGUE), Plain::new(&ratings, ALL, VAGUE)];
     for chain in 0..8 {
@@ -351,7 +352,7 @@ fn assert_calibrated(replicates: u64, sweeps: usize) {
         let mut chains =
             Chains::new(&design, None, 1, 1000 + replicate, (0, 16), Isa::detect()).assuming(FIRM);
         for _ in 0..sweeps {
-            chains.sweep(&design, false);
+            chains.sweep(&design, false, &Interrupt::default());
         }
         let mut below = [0; 6];
         for chain in 0..16 {
@@ -404,7 +405,7 @@ fn drawn_in_turn_with_the_ratings_the_parameters_keep_their_prior() {
     for batch in 0..220 {
         let mut sums = [0.0; 6];
         for round in 0..BATCH {
-            chains.sweep(&design, false);
+            chains.sweep(&design, false, &Interrupt::default());
             plain.copy(&chains, 0);
             plain.draw_ratings(&mut stream(batch * BATCH + round, Purpose::Synthetic, 6));
             rate(&mut design, &ratings, &plain.y);
