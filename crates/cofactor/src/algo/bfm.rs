@@ -60,7 +60,7 @@
 //! weights are the conditional mean (9) of all of them together given everything else, where each rating's share is its own term, and what they rated counts as a set.
 //!
 //! ## Defaults and their source
-//! The priors are those of libFM. The start is N(0, 0.1²) for every weight. On MovieLens 100K a burn-in of 16 sweeps is enough for all features together; plain factors (`mf`) need 40 and more.
+//! The priors are those of libFM. The start is N(0, σ₀²) for every weight, with libFM's σ₀ = 0.1. On MovieLens 100K a burn-in of 16 sweeps is enough for all features together; plain factors (`mf`) need 40 and more.
 //!
 //! ## Differences from the paper
 //! libFM draws one factor's weights of all groups, then goes on to the next factor, as here; its days, users and items are drawn in the order of the file's columns. A column without a training rating is not drawn at all. Users and
@@ -109,6 +109,8 @@ pub struct Bfm {
     pub attributes: bool,
     /// k.
     pub factors: usize,
+    /// σ₀.
+    pub spread: f64,
     /// C.
     pub chains: usize,
     /// The first sweeps of each chain, which are not kept.
@@ -152,6 +154,7 @@ impl Default for Bfm {
             target: Target::Gaussian,
             attributes: false,
             factors: 10,
+            spread: 0.1,
             chains: 16,
             burn_in: 16,
             samples: 48,
@@ -188,6 +191,12 @@ impl Algorithm for Bfm {
             symbol: "k",
             kind: Kind::Integer { min: 1, max: 512, search: Some((8, 64)) },
             purpose: "length of the vectors",
+        },
+        Knob {
+            name: "spread",
+            symbol: "σ₀",
+            kind: Kind::Real { min: 0.0, max: 10.0, search: Some((0.03, 1.0)) },
+            purpose: "standard deviation of the weights that a chain starts with",
         },
         Knob {
             name: "chains",
@@ -352,8 +361,8 @@ impl Bfm {
     /// The chains in groups of 16, or of 8 if there are more threads than groups. No chain's numbers depend on its group.
     fn groups(&self, design: &Design, levels: Option<&Levels>, run: &Run<'_>) -> Vec<Chains> {
         let lanes = if self.chains > 8 && self.chains.div_ceil(16) >= run.threads() { 16 } else { 8 };
-        let (seed, isa) = (run.seed(), run.isa());
-        let group = |first: usize| Chains::new(design, levels, self.factors, seed, (first, lanes), isa);
+        let (seed, isa, start) = (run.seed(), run.isa(), (self.factors, self.spread as f32));
+        let group = |first: usize| Chains::new(design, levels, start, seed, (first, lanes), isa);
         let firsts: Vec<usize> = (0..self.chains).step_by(lanes).collect();
         run.pool().install(|| firsts.into_par_iter().map(group).collect())
     }

@@ -2,9 +2,9 @@
 
 use fearless_simd::Simd;
 
-use super::for_lanes;
 use super::lanes::{Lanes, load, load_four, store, store_four};
 use super::noise::{Conditional, Noise, Normals, Prior};
+use super::{for_lanes, twin};
 use crate::Isa;
 
 /// One weight for each row of a block: x = 1 in that row alone.
@@ -27,7 +27,7 @@ pub struct OneHot<'a> {
 /// When the tables do not have one row for each count, or there are not 8 or 16 chains.
 pub fn one_hot(isa: Isa, prior: &Conditional<'_>, noise: Noise<'_>, block: OneHot<'_>) {
     let lanes = prior.mean.len();
-    for_lanes!(isa, lanes, simd, one_hot_body(prior, noise, block));
+    for_lanes!(isa, lanes, simd, one_hot_body(prior, noise, block), else twin::one_hot(prior, noise, block));
 }
 
 #[inline(always)]
@@ -68,7 +68,7 @@ pub fn set_start(
     sums: &[f32],
     state: &mut [f32],
 ) {
-    for_lanes!(isa, lanes, simd, start_body(values, ratings, square, q, sums, state));
+    for_lanes!(isa, lanes, simd, start_body(values, ratings, square, q, sums, state), else twin::set_start(lanes, (values, ratings), square, q, sums, state));
 }
 
 #[inline(always)]
@@ -122,7 +122,7 @@ pub struct SetColumns<'a> {
 /// When a row is not in the state, or there are not 8 or 16 chains.
 pub fn set_columns(isa: Isa, prior: &Conditional<'_>, noise: Noise<'_>, set: SetColumns<'_>) {
     let lanes = prior.mean.len();
-    for_lanes!(isa, lanes, simd, set_body(prior, noise, set));
+    for_lanes!(isa, lanes, simd, set_body(prior, noise, set), else twin::set_columns(prior, noise, set));
 }
 
 #[inline(always)]

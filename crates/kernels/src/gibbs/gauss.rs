@@ -65,7 +65,7 @@ pub(super) fn density<S: Simd, V: Lanes<S>>(simd: S, x: V) -> V {
     V::splat(simd, DENSITY) * exp(simd, V::splat(simd, -0.5) * x * x)
 }
 
-/// Φ(x), below zero to about 10⁻⁶ of itself.
+/// Φ(x), below zero to about (1 + x²/10)·10⁻⁶ of itself.
 #[inline(always)]
 pub(super) fn cumulative<S: Simd, V: Lanes<S>>(simd: S, x: V) -> V {
     let one = V::splat(simd, 1.0);

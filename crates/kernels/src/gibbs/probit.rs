@@ -2,11 +2,11 @@
 
 use fearless_simd::{Select, Simd, prelude::*};
 
-use super::for_lanes;
 use super::gauss::{TINY, cumulative, density, log, quantile};
 use super::lanes::{Lanes, load, store, store_four};
 use super::noise::words;
 use super::stream::Sides;
+use super::{for_lanes, twin};
 use crate::Isa;
 
 /// The counters of the hidden numbers' draws have this bit in the sweep.
@@ -41,7 +41,7 @@ pub fn predict_hidden(
     rest: &[f32],
     hidden: &mut [f32],
 ) {
-    for_lanes!(isa, lanes, simd, predict_body(starts, items, done, sides, rest, hidden));
+    for_lanes!(isa, lanes, simd, predict_body(starts, items, done, sides, rest, hidden), else twin::predict_hidden(lanes, (starts, items), done, sides, rest, hidden));
 }
 
 #[inline(always)]
@@ -86,7 +86,7 @@ fn interval<S: Simd, V: Lanes<S>>(simd: S, low: V, high: V) -> (V, V, V) {
 /// # Panics
 /// When a level has no thresholds, or there are not 8 or 16 chains.
 pub fn threshold_terms(isa: Isa, lanes: usize, steps: Steps<'_>, predicted: &[f32]) -> Vec<f64> {
-    for_lanes!(isa, lanes, simd, terms_body(steps, predicted))
+    for_lanes!(isa, lanes, simd, terms_body(steps, predicted), else twin::threshold_terms(lanes, steps, predicted))
 }
 
 #[inline(always)]
@@ -152,7 +152,7 @@ pub fn draw_hidden(
     steps: Steps<'_>,
     out: Hidden<'_>,
 ) {
-    for_lanes!(isa, lanes, simd, draw_body(keys, sweep, starts, items, sides, steps, out));
+    for_lanes!(isa, lanes, simd, draw_body(keys, sweep, starts, items, sides, steps, out), else twin::draw_hidden(lanes, (keys, sweep), (starts, items), sides, steps, out));
 }
 
 #[inline(always)]

@@ -2,8 +2,8 @@
 
 use fearless_simd::Simd;
 
-use super::for_lanes;
 use super::lanes::{Lanes, load, load_four, store, store_four};
+use super::{for_lanes, twin};
 use crate::Isa;
 
 /// A set of columns, seen row by row.
@@ -29,7 +29,7 @@ pub fn set_sums(
     sum: &mut [f32],
     squares: &mut [f32],
 ) {
-    for_lanes!(isa, lanes, simd, set_sums_body(set, weights, sum, squares));
+    for_lanes!(isa, lanes, simd, set_sums_body(set, weights, sum, squares), else twin::set_sums(lanes, set, weights, sum, squares));
 }
 
 #[inline(always)]
@@ -68,7 +68,7 @@ pub struct Compose<'a> {
 /// # Panics
 /// When the tables do not have as many rows, or there are not 8 or 16 chains.
 pub fn compose(isa: Isa, lanes: usize, block: Compose<'_>) {
-    for_lanes!(isa, lanes, simd, compose_body(block));
+    for_lanes!(isa, lanes, simd, compose_body(block), else twin::compose(block));
 }
 
 #[inline(always)]
@@ -103,7 +103,7 @@ pub fn settle(
     now: [&[f32]; 2],
     sums: &mut [f32],
 ) {
-    for_lanes!(isa, lanes, simd, settle_body(counts, square, before, now, sums));
+    for_lanes!(isa, lanes, simd, settle_body(counts, square, before, now, sums), else twin::settle(lanes, (counts, square), before, now, sums));
 }
 
 #[inline(always)]
@@ -154,7 +154,7 @@ pub(super) const CHUNK: usize = 64;
 /// # Panics
 /// When there are not 8 or 16 chains.
 pub fn sums(isa: Isa, lanes: usize, table: &[f32]) -> Vec<f64> {
-    for_lanes!(isa, lanes, simd, sums_body(table))
+    for_lanes!(isa, lanes, simd, sums_body(table), else twin::sums(lanes, table))
 }
 
 #[inline(always)]

@@ -2,8 +2,8 @@
 
 use fearless_simd::Simd;
 
-use super::for_lanes;
 use super::lanes::{Lanes, load, load_four, store, store_four};
+use super::{for_lanes, twin};
 use crate::Isa;
 
 /// The sessions of the owners that are drawn, users or days, with what the other side of each session has.
@@ -28,7 +28,7 @@ pub struct Owned<'a> {
 /// # Panics
 /// When an index is not in its table, or there are not 8 or 16 chains.
 pub fn gather(isa: Isa, lanes: usize, owned: Owned<'_>, of_sessions: &[f32], of_owners: &mut [f32]) {
-    for_lanes!(isa, lanes, simd, gather_body(owned, of_sessions, of_owners));
+    for_lanes!(isa, lanes, simd, gather_body(owned, of_sessions, of_owners), else twin::gather(lanes, owned, of_sessions, of_owners));
 }
 
 #[inline(always)]
@@ -64,7 +64,7 @@ pub fn scatter(
     within: [&[f32]; 2],
     of_sessions: &mut [f32],
 ) {
-    for_lanes!(isa, lanes, simd, scatter_body(owned, sum, within, of_sessions));
+    for_lanes!(isa, lanes, simd, scatter_body(owned, sum, within, of_sessions), else twin::scatter(lanes, owned, sum, within, of_sessions));
 }
 
 #[inline(always)]
@@ -102,7 +102,7 @@ pub fn join(
     days: &[f32],
     (sum, within): (&mut [f32], &mut [f32]),
 ) {
-    for_lanes!(isa, lanes, simd, join_body(user, day, users, users_within, days, sum, within));
+    for_lanes!(isa, lanes, simd, join_body(user, day, users, users_within, days, sum, within), else twin::join(lanes, (user, day), (users, users_within), days, (sum, within)));
 }
 
 #[inline(always)]
@@ -131,7 +131,7 @@ fn join_body<S: Simd, V: Lanes<S>>(
 /// # Panics
 /// When there are not 8 or 16 chains.
 pub fn shift(isa: Isa, lanes: usize, before: &[f32], now: &[f32], level: &mut [f32]) {
-    for_lanes!(isa, lanes, simd, shift_body(before, now, level));
+    for_lanes!(isa, lanes, simd, shift_body(before, now, level), else twin::shift(before, now, level));
 }
 
 #[inline(always)]

@@ -2,8 +2,8 @@
 
 use fearless_simd::Simd;
 
-use super::for_lanes;
 use super::lanes::{Lanes, load, store, store_four};
+use super::{for_lanes, twin};
 use crate::Isa;
 
 /// What both sides of a rating come to, in tables with a row for each session and each item.
@@ -33,9 +33,11 @@ pub fn by_session(
 ) {
     match done {
         Some(done) => {
-            for_lanes!(isa, lanes, simd, session_body_after(starts, items, done, sides, rest, sums));
+            for_lanes!(isa, lanes, simd, session_body_after(starts, items, done, sides, rest, sums), else twin::by_session(lanes, (starts, items), Some(done), sides, rest, sums));
         }
-        None => for_lanes!(isa, lanes, simd, session_body_first(starts, items, sides, rest, sums)),
+        None => {
+            for_lanes!(isa, lanes, simd, session_body_first(starts, items, sides, rest, sums), else twin::by_session(lanes, (starts, items), None, sides, rest, sums))
+        }
     }
 }
 
@@ -114,7 +116,7 @@ pub fn linear_by_session(
     rest: &mut [f32],
     (sums, squares): (&mut [f32], &mut [f32]),
 ) {
-    for_lanes!(isa, lanes, simd, linear_body(starts, items, done, sides, rest, sums, squares));
+    for_lanes!(isa, lanes, simd, linear_body(starts, items, done, sides, rest, sums, squares), else twin::linear_by_session(lanes, (starts, items), done, sides, rest, (sums, squares)));
 }
 
 #[inline(always)]
@@ -166,9 +168,11 @@ pub fn by_item(
 ) {
     match sides.factor {
         Some(factor) => {
-            for_lanes!(isa, lanes, simd, item_body(starts, places, sessions, factor, sides, rest, sums));
+            for_lanes!(isa, lanes, simd, item_body(starts, places, sessions, factor, sides, rest, sums), else twin::by_item(lanes, (starts, places, sessions), sides, rest, sums));
         }
-        None => for_lanes!(isa, lanes, simd, linear_item_body(starts, places, sessions, sides, rest, sums)),
+        None => {
+            for_lanes!(isa, lanes, simd, linear_item_body(starts, places, sessions, sides, rest, sums), else twin::by_item(lanes, (starts, places, sessions), sides, rest, sums))
+        }
     }
 }
 

@@ -167,6 +167,7 @@ class BFM(Model):
         target: Literal['gaussian', 'probit'] | None = None,
         attributes: bool | None = None,
         factors: int | None = None,
+        spread: float | None = None,
         chains: int | None = None,
         burn_in: int | None = None,
         samples: int | None = None,

@@ -31,8 +31,6 @@ pub(super) struct Hyper {
 /// As little as possible.
 pub(super) const VAGUE: Hyper = Hyper { shape: 1.0, rate: 1.0, pull: 1.0, intercept: 1.0 };
 
-/// The standard deviation of the weights that a chain starts with.
-const SPREAD: f32 = 0.1;
 /// After so many sweeps r is computed anew from all weights, so that no rounding adds up.
 pub(super) const REFRESH: u32 = 16;
 
@@ -133,15 +131,15 @@ impl Weights {
         self.slot + (self.columns().div_ceil(2) * f) as u32
     }
 
-    /// N(0, 0.1²) for every column that has a rating.
-    fn start(&mut self, keys: &[u32], exists: impl Fn(usize) -> bool) {
+    /// N(0, σ₀²) for every column that has a rating.
+    fn start(&mut self, keys: &[u32], spread: f32, exists: impl Fn(usize) -> bool) {
         let lanes = keys.len() / 2;
         for f in 0..self.tables.len() {
             let noise = Noise { keys, sweep: 0, slot: self.slot(f) };
             let table = self.tables[f].as_mut_slice();
             for column in (0..table.len() / lanes).filter(|&column| exists(column)) {
                 for chain in 0..lanes {
-                    table[column * lanes + chain] = SPREAD * gibbs::twin::normal(noise, column, chain);
+                    table[column * lanes + chain] = spread * gibbs::twin::normal(noise, column, chain);
                 }
             }
         }
@@ -202,10 +200,10 @@ impl Block {
         }
     }
 
-    fn start(&mut self, design: &BlockDesign, keys: &[u32]) {
-        self.own.start(keys, |row| design.counts[row] > 0.0);
+    fn start(&mut self, design: &BlockDesign, keys: &[u32], spread: f32) {
+        self.own.start(keys, spread, |row| design.counts[row] > 0.0);
         for (weights, set) in self.sets.iter_mut().zip(&design.sets) {
-            weights.start(keys, |column| !set.by_column.row(column).is_empty());
+            weights.start(keys, spread, |column| !set.by_column.row(column).is_empty());
         }
     }
 
@@ -326,7 +324,7 @@ impl Chains {
     pub(super) fn new(
         design: &Design,
         levels: Option<&Levels>,
-        k: usize,
+        (k, spread): (usize, f32),
         seed: u64,
         (first, lanes): (usize, usize),
         isa: Isa,
@@ -367,10 +365,10 @@ impl Chains {
             no_rest: Matrix::zeros(days, lanes),
             keys,
         };
-        chains.users.start(&design.users, &chains.keys);
-        chains.items.start(&design.items, &chains.keys);
+        chains.users.start(&design.users, &chains.keys, spread);
+        chains.items.start(&design.items, &chains.keys, spread);
         if design.has_days() {
-            chains.days.start(&chains.keys, |_| true);
+            chains.days.start(&chains.keys, spread, |_| true);
         }
         chains.refresh(design);
         chains
