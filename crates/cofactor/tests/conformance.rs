@@ -77,7 +77,19 @@ fn is_test(rating: &Rating) -> bool {
 
 fn fit(algorithm: &dyn Configured, train: &Ratings, threads: usize, isa: Isa) -> Box<dyn Model> {
     let mut run = Run::new(42, threads).expect("threads").with_isa(isa);
-    algorithm.fit(train, &mut run).expect("it trains on planted data")
+    algorithm.fit(&suited(algorithm, train), &mut run).expect("it trains on planted data")
+}
+
+/// The ratings; rounded to whole steps, and then without times, for a model that takes steps alone.
+fn suited(algorithm: &dyn Configured, train: &Ratings) -> Ratings {
+    if algorithm.config().get("target").is_none_or(|target| target != "probit") {
+        return train.clone();
+    }
+    let (starts, items, values) = train.rows_compressed();
+    let steps = values.iter().map(|value| value.round().clamp(1.0, 5.0)).collect();
+    let catalog = std::sync::Arc::clone(train.catalog());
+    Ratings::from_rows(catalog, train.scale(), starts.to_vec(), items.to_vec(), steps)
+        .expect("they are in order")
 }
 
 fn bits(tensors: &Tensors) -> Vec<(String, Vec<u8>)> {
@@ -122,7 +134,7 @@ fn an_interrupted_fit_leaves_nothing_and_one_that_is_not_has_the_same_bits() {
             interrupt.request();
             ControlFlow::Continue(())
         });
-        let first = algorithm.fit(&train, &mut run);
+        let first = algorithm.fit(&suited(&*algorithm, &train), &mut run);
         drop(run);
         if !interrupt.requested() {
             assert!(first.is_ok(), "{name} has no epochs");
@@ -132,7 +144,7 @@ fn an_interrupted_fit_leaves_nothing_and_one_that_is_not_has_the_same_bits() {
         {
             assert!(matches!(first, Err(Error::Interrupted)), "{name}");
         }
-        let second = algorithm.fit(&train, &mut Run::new(42, 2).unwrap());
+        let second = algorithm.fit(&suited(&*algorithm, &train), &mut Run::new(42, 2).unwrap());
         assert!(matches!(second, Err(Error::Interrupted)), "{name}");
     }
 }
@@ -191,7 +203,7 @@ fn another_seed_gives_other_factors() {
     for (name, _, algorithm) in configurations() {
         let fit = |seed| {
             let mut run = Run::new(seed, 1).expect("a thread");
-            algorithm.fit(&train, &mut run).expect("it trains")
+            algorithm.fit(&suited(&*algorithm, &train), &mut run).expect("it trains")
         };
         let (first, second) = (fit(1), fit(2));
         let random = first.factors().is_some_and(|factors| factors.k() > 0);
