@@ -36,7 +36,7 @@ pub fn by_session(
             for_lanes!(isa, lanes, simd, session_body_after(starts, items, done, sides, rest, sums), else twin::by_session(lanes, (starts, items), Some(done), sides, rest, sums));
         }
         None => {
-            for_lanes!(isa, lanes, simd, session_body_first(starts, items, sides, rest, sums), else twin::by_session(lanes, (starts, items), None, sides, rest, sums))
+            for_lanes!(isa, lanes, simd, session_body_first(starts, items, sides, rest, sums), else twin::by_session(lanes, (starts, items), None, sides, rest, sums));
         }
     }
 }
@@ -171,7 +171,7 @@ pub fn by_item(
             for_lanes!(isa, lanes, simd, item_body(starts, places, sessions, factor, sides, rest, sums), else twin::by_item(lanes, (starts, places, sessions), sides, rest, sums));
         }
         None => {
-            for_lanes!(isa, lanes, simd, linear_item_body(starts, places, sessions, sides, rest, sums), else twin::by_item(lanes, (starts, places, sessions), sides, rest, sums))
+            for_lanes!(isa, lanes, simd, linear_item_body(starts, places, sessions, sides, rest, sums), else twin::by_item(lanes, (starts, places, sessions), sides, rest, sums));
         }
     }
 }

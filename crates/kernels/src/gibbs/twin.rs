@@ -439,9 +439,11 @@ pub fn predict_hidden(
     hidden: &mut [f32],
 ) {
     for session in 0..starts.len() - 1 {
-        for l in starts[session]..starts[session + 1] {
+        let start = starts[session];
+        for (place, &item) in items[start..starts[session + 1]].iter().enumerate() {
+            let l = start + place;
             for chain in 0..lanes {
-                let (own, item) = (session * lanes + chain, items[l] as usize * lanes + chain);
+                let (own, item) = (session * lanes + chain, item as usize * lanes + chain);
                 let r = done.0[own].mul_add(done.1[item], rest[l * lanes + chain]);
                 hidden[l * lanes + chain] += r + (sides.session_level[own] + sides.item_level[item]);
             }
@@ -488,7 +490,9 @@ pub fn draw_hidden(
         for chain in 0..lanes {
             let own = session * lanes + chain;
             let (mut sum, mut square) = (0.0, 0.0);
-            for l in starts[session]..starts[session + 1] {
+            let start = starts[session];
+            for (place, &item) in items[start..starts[session + 1]].iter().enumerate() {
+                let l = start + place;
                 let at = l * lanes + chain;
                 let (fit, level) = (hidden[at], steps.levels[l] as usize);
                 let key = [keys[chain], keys[lanes + chain]];
@@ -500,8 +504,7 @@ pub fn draw_hidden(
                 let p = p.clamp(TINY, 1.0 - 1.0 / 16_777_216.0);
                 let z = fit + quantile(p).max(low).min(high) * sign;
                 hidden[at] = z;
-                let level_sum =
-                    sides.session_level[own] + sides.item_level[items[l] as usize * lanes + chain];
+                let level_sum = sides.session_level[own] + sides.item_level[item as usize * lanes + chain];
                 rest[at] = (fit - level_sum) - z;
                 sum += fit - z;
                 let thresholds: Vec<f32> = (1..steps.values.len()).map(threshold).collect();

@@ -534,7 +534,7 @@ impl Chains {
         let n = design.ratings() as f64;
         let Hyper { shape, rate, .. } = self.hyper;
         for ((alpha, squares), stream) in self.noise.iter_mut().zip(&self.squared_errors).zip(streams) {
-            *alpha = gamma((shape + n) / 2.0, (rate + squares) / 2.0, stream) as f32;
+            *alpha = gamma(0.5 * (shape + n), 0.5 * (rate + squares), stream) as f32;
         }
     }
 

@@ -228,11 +228,15 @@ impl Folded {
                 }
             }
             let rest = value - self.before_values(&q, level);
-            h.iter_mut().for_each(|entry| *entry *= alpha * rest);
+            for entry in &mut h {
+                *entry *= alpha * rest;
+            }
             terms.push(h);
         }
         cholesky(&mut normal, k + 1);
-        terms.iter_mut().for_each(|term| cholesky_solve(&normal, term));
+        for term in &mut terms {
+            cholesky_solve(&normal, term);
+        }
         terms
     }
 

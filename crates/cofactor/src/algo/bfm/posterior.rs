@@ -228,7 +228,7 @@ impl Keeper {
             }
         }
         self.folding.finish(samples);
-        Posterior::of(Samples {
+        Posterior::of(Kept {
             isa,
             k: self.k,
             samples,
@@ -272,7 +272,7 @@ fn shorten(side: &mut Side, stride: usize) {
 }
 
 /// All of a [`Posterior`] but what is made of it.
-struct Samples {
+struct Kept {
     isa: Isa,
     k: usize,
     samples: usize,
@@ -359,10 +359,9 @@ impl<'a> Running<'a> {
 }
 
 impl Posterior {
-    fn of(samples: Samples) -> Self {
-        let shown = shown(&samples);
-        let Samples { isa, k, samples, calendar, users, items, days, intercept, noise, steps, folding } =
-            samples;
+    fn of(kept: Kept) -> Self {
+        let shown = shown(&kept);
+        let Kept { isa, k, samples, calendar, users, items, days, intercept, noise, steps, folding } = kept;
         Self { isa, k, samples, calendar, users, items, days, intercept, noise, steps, folding, shown }
     }
 
@@ -436,7 +435,7 @@ impl Posterior {
         } else {
             None
         };
-        Ok(Self::of(Samples {
+        Ok(Self::of(Kept {
             isa: Isa::detect(),
             k,
             samples,
@@ -513,7 +512,7 @@ impl Model for Posterior {
 }
 
 /// Vectors to compare users or items by: those of a few samples side by side, whose inner product is the mean of theirs.
-fn shown(samples: &Samples) -> Factors {
+fn shown(samples: &Kept) -> Factors {
     let k = samples.k;
     let count = (SHOWN / k).clamp(1, samples.samples);
     let which: Vec<usize> = (0..count).map(|index| index * samples.samples / count).collect();

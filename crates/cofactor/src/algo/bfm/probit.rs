@@ -75,7 +75,8 @@ impl Probit {
             thresholds.extend(vec![quantile(below); lanes]);
         }
         thresholds.extend(vec![FAR; lanes]);
-        let middles: Vec<f32> = below.windows(2).map(|pair| quantile((pair[0] + pair[1]) / 2.0)).collect();
+        let middles: Vec<f32> =
+            below.windows(2).map(|pair| quantile(f32::midpoint(pair[0], pair[1]))).collect();
         let mut hidden = Matrix::zeros(count, lanes);
         for (row, &level) in hidden.as_mut_slice().chunks_exact_mut(lanes).zip(&levels.of_rating) {
             row.fill(middles[level as usize]);

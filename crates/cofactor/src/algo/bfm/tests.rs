@@ -165,7 +165,7 @@ impl Plain {
         let n = self.y.len() as f64;
         let Hyper { shape, rate, pull, intercept } = self.hyper;
         let squares: f64 = self.errors().iter().map(|e| e * e).sum();
-        self.noise = gamma((shape + n) / 2.0, (rate + squares) / 2.0, stream);
+        self.noise = gamma(0.5 * (shape + n), 0.5 * (rate + squares), stream);
         let sum: f64 = self.errors().iter().map(|e| self.intercept - e).sum();
         let precision = intercept + self.noise * n;
         self.intercept = normal(self.noise * sum / precision, precision, stream);

@@ -382,10 +382,8 @@ impl Store {
             problem,
             hint: "use ml-100k or ml-1m, or kfold:10, which needs no order".to_owned(),
         };
-        if set
-            .member(Role::Ratings)
-            .is_none_or(|member| !member.file.ends_with(".dat") && !member.file.ends_with(".data"))
-        {
+        let plain = |file: &str| matches!(file.rsplit('.').next(), Some("dat" | "data"));
+        if set.member(Role::Ratings).is_none_or(|member| !plain(member.file)) {
             return Err(refused(format!("the order of the ratings of {} is not known", set.title)));
         }
         let catalog = ratings.catalog();
