@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use cofactor::fit::factors::Matrix;
-use cofactor_kernels::{Block, Entry, Isa, NormalEquations, Samples, Sgd, dot, padded, residual, sgd, twin};
+use cofactor_kernels::{Block, Entry, Gathered, Isa, NormalEquations, Samples, Sgd, dot, padded, sgd, twin};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -112,8 +112,10 @@ fn row_solvers(criterion: &mut Criterion) {
             });
             let (from, mut out) = (vec![0.1; padded(k)], vec![0.0; padded(k)]);
             group.throughput(Throughput::Elements((4 * RATINGS * k) as u64));
+            let mut gathered = Gathered::new(k);
+            gathered.gather(isa, samples);
             group.bench_function(BenchmarkId::new("residual", isa.name()), |bench| {
-                bench.iter(|| residual(isa, black_box(samples), &from, 0.1, &mut out));
+                bench.iter(|| black_box(&gathered).residual(isa, &from, 0.1, &mut out));
             });
         }
         group.finish();

@@ -7,29 +7,19 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use cofactor_kernels::Isa;
 
-/// The lines that stand above the figures.
-pub fn describe(root: &Path, command: &str) -> String {
+/// When, where and of what a figure is measured, in a line.
+pub fn circumstances(root: &Path) -> String {
     let commit = first_line("git", &["-C", &root.to_string_lossy(), "describe", "--always", "--dirty"]);
-    let lines = [
-        "This page is written by the command below; nobody edits it by hand.".to_owned(),
-        String::new(),
-        format!("- Command: `{command}`"),
-        format!("- Date: {}; commit {commit}", jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC")),
-        format!("- Processor: {}; Cofactor's kernels use {}", processor(), Isa::detect().name()),
-        format!("- System: {}; load average when it began: {}", system(), load()),
-        format!(
-            "- Compilers: {}; {}; Cofactor is built as shipped, without `target-cpu`",
-            first_line("rustc", &["--version"]),
-            first_line("c++", &["--version"])
-        ),
-        String::new(),
-        "A figure is the median of repeats, with the least and the greatest in parentheses. Repeats of what is compared take \
-         turns, so that both meet the same moments of the machine, and a ratio is taken pair by pair. Times are CPU time \
-         (user + system), because other work on the machine lengthens the time on the wall; where it stands beside, it says so. \
-         MB is 10⁶ bytes."
-            .to_owned(),
-    ];
-    lines.join("\n")
+    format!(
+        "{}, commit {commit}; {}, {}; {}, load average before it {}; {}; {}",
+        jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC"),
+        processor(),
+        Isa::detect().name(),
+        system(),
+        load(),
+        first_line("rustc", &["--version"]),
+        first_line("c++", &["--version"])
+    )
 }
 
 fn processor() -> String {

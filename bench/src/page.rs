@@ -1,12 +1,51 @@
 //! What a figure has to say, and the page that it is said on.
 
 use std::fmt::Write;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::bench;
+
+/// A figure as it was measured: a file in `measured/`, from which the page is written.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// When, where and of what.
+    pub measured: String,
+    /// What it has to say.
+    pub section: Section,
+}
+
+impl Record {
+    fn path(name: &str) -> PathBuf {
+        bench::root().join("bench/measured").join(format!("{name}.json"))
+    }
+
+    /// The last record of a figure, if there is one.
+    pub fn read(name: &str) -> Result<Option<Self>> {
+        let path = Self::path(name);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("reading {}", path.display())).map(Some)
+    }
+
+    /// Takes the place of the last record of a figure.
+    pub fn write(&self, name: &str) -> Result<()> {
+        let path = Self::path(name);
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+    }
+}
 
 /// One measured figure with its claims and its tables.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Section {
     /// Its heading.
-    pub title: &'static str,
+    pub title: String,
     /// How it was measured.
     pub how: String,
     /// What was to be shown.
@@ -18,7 +57,7 @@ pub struct Section {
 }
 
 /// One claim, judged.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Verdict {
     /// What is claimed.
     pub what: String,
@@ -26,8 +65,10 @@ pub struct Verdict {
     pub measured: String,
     /// The target, in words.
     pub target: String,
-    /// The measurement over the target, turned so that 1 and more is reached.
-    pub reach: f64,
+    /// Whether it is reached.
+    pub reached: bool,
+    /// How far it is from the target, in words.
+    pub distance: String,
 }
 
 impl Verdict {
@@ -38,8 +79,9 @@ impl Verdict {
         target: f64,
         text: impl Fn(f64) -> String,
     ) -> Self {
-        let (what, reach) = (what.into(), measured / target);
-        Self { what, measured: text(measured), target: format!("≥ {}", text(target)), reach }
+        let reach = measured / target;
+        let missed = format!("{:.1} % short", 100.0 * (1.0 - reach));
+        Self::judged(what.into(), text(measured), format!("≥ {}", text(target)), reach, missed)
     }
 
     /// A figure that should be at most so high.
@@ -49,29 +91,30 @@ impl Verdict {
         target: f64,
         text: impl Fn(f64) -> String,
     ) -> Self {
-        let (what, reach) = (what.into(), target / measured);
-        Self { what, measured: text(measured), target: format!("≤ {}", text(target)), reach }
+        let missed = format!("{:.1} % over", 100.0 * (measured / target - 1.0));
+        Self::judged(what.into(), text(measured), format!("≤ {}", text(target)), target / measured, missed)
     }
 
     /// Something that should be so.
     pub fn holds(what: impl Into<String>, holds: bool) -> Self {
-        let measured = if holds { "yes" } else { "no" };
-        Self { what: what.into(), measured: measured.into(), target: "yes".into(), reach: f64::from(holds) }
+        let (measured, distance) = if holds { ("yes", "") } else { ("no", "missed") };
+        let [measured, target, distance] = [measured, "yes", distance].map(str::to_owned);
+        Self { what: what.into(), measured, target, reached: holds, distance }
     }
 
-    fn distance(&self) -> String {
-        match self.reach {
-            reach if self.target == "yes" => String::from(if reach >= 1.0 { "" } else { "missed" }),
+    /// `reach` is 1 and more where the target is reached.
+    fn judged(what: String, measured: String, target: String, reach: f64, missed: String) -> Self {
+        let distance = match reach {
             reach if reach >= 2.0 => format!("{reach:.1} × the target"),
             reach if reach >= 1.0 => format!("{:.1} % to spare", 100.0 * (reach - 1.0)),
-            reach if self.target.starts_with('≤') => format!("{:.1} % over", 100.0 * (1.0 / reach - 1.0)),
-            reach => format!("{:.1} % short", 100.0 * (1.0 - reach)),
-        }
+            _ => missed,
+        };
+        Self { what, measured, target, reached: reach >= 1.0, distance }
     }
 }
 
 /// Rows under a heading.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Table {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
@@ -90,38 +133,40 @@ impl Table {
     }
 }
 
-/// The page as Markdown. `preamble` says where and when; a section that failed gives its reason.
-pub fn page(preamble: &str, sections: &[(&str, anyhow::Result<Section>)]) -> String {
-    let mut page = String::from("# Benchmarks\n\n");
-    let _ = writeln!(page, "{preamble}\n\n## What is claimed and what was measured\n");
+/// The page as Markdown.
+pub fn page(records: &[(&str, Record)]) -> String {
+    let mut page = String::from(HEAD);
     let mut claims = Table::new(["claim", "measured", "target", "reached", "distance"]);
-    for (name, section) in sections {
-        match section {
-            Ok(section) => section.verdicts.iter().for_each(|verdict| claims.row(judged(verdict))),
-            Err(_) => claims.row([name, "not measured", "", "no", "see below"].map(str::to_owned)),
-        }
+    for verdict in records.iter().flat_map(|(_, record)| &record.section.verdicts) {
+        let Verdict { what, measured, target, reached, distance } = verdict;
+        let reached = if *reached { "yes" } else { "**no**" };
+        claims.row([what, measured, target, reached, distance].map(|cell: &str| cell.to_owned()));
     }
     write_table(&mut page, &claims);
-    for (name, section) in sections {
-        match section {
-            Ok(section) => write_section(&mut page, name, section),
-            Err(error) => {
-                let _ = writeln!(page, "\n## {name}\n\nNot measured: {error:#}");
-            }
-        }
+    for (name, record) in records {
+        write_section(&mut page, name, record);
     }
     page
 }
 
-fn judged(verdict: &Verdict) -> [String; 5] {
-    let reached = if verdict.reach >= 1.0 { "yes" } else { "**no**" };
-    let Verdict { what, measured, target, .. } = verdict;
-    [what.clone(), measured.clone(), target.clone(), reached.to_owned(), verdict.distance()]
-}
+const HEAD: &str = "# Benchmarks
 
-fn write_section(page: &mut String, name: &str, section: &Section) {
+This page is written by the commands beside its figures; nobody edits it by hand. \
+`cargo run --release --manifest-path bench/Cargo.toml` measures them all again. Cofactor is built as shipped, without `target-cpu`.
+
+A figure is the median of repeats, with the least and the greatest in parentheses. Repeats of what is compared take \
+turns, so that both meet the same moments of the machine, and a ratio is taken pair by pair. Times are CPU time \
+(user + system), because other work on the machine lengthens the time on the wall; where it stands beside, it says so. \
+MB is 10⁶ bytes.
+
+## What is claimed and what was measured
+
+";
+
+fn write_section(page: &mut String, name: &str, Record { measured, section }: &Record) {
     let _ = writeln!(page, "\n## {}\n\n{}\n", section.title, section.how);
-    let _ = writeln!(page, "Alone: `cargo run --release --manifest-path bench/Cargo.toml -- {name}`");
+    let _ = writeln!(page, "Command: `cargo run --release --manifest-path bench/Cargo.toml -- {name}`\\");
+    let _ = writeln!(page, "Measured: {measured}");
     for table in &section.tables {
         page.push('\n');
         write_table(page, table);

@@ -32,7 +32,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
     }
     let what = "the lesson's test MSE on `user:0.2`, mean of 5 seeds, not clipped";
     Ok(Section {
-        title: "Accuracy of the lesson",
+        title: "Accuracy of the lesson".to_owned(),
         how: format!(
             "MovieLens 100K, preset `lesson` on `user:0.2` with seeds 0 to {}, each seed with its own split and its own start; the \
              interval is Student's, over the seeds. The command's own way: \

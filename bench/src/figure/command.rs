@@ -24,7 +24,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
     let mut table = Table::new(["CPU s", "wall s", "peak memory, MB"]);
     table.row([cpu.to_string(), wall.to_string(), format!("{peak:.1}")]);
     Ok(Section {
-        title: "The main job, whole",
+        title: "The main job, whole".to_owned(),
         how: format!(
             "`cofactor run ml-100k --preset lesson --out DIR`, data in the cache: read, split, fit, evaluate, write the model and both \
              reports. {} repeats, all threads.",

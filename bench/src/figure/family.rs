@@ -36,7 +36,7 @@ const WANTED: Wanted = Wanted {
 /// Evaluates the whole family on MovieLens 100K and 1M.
 pub fn measure(bench: &Bench) -> Result<Section> {
     let mut section = Section {
-        title: "Accuracy of the rating models",
+        title: "Accuracy of the rating models".to_owned(),
         how: format!(
             "RMSE, predictions clipped to 1–5; implicit sets from the training part alone; each model with its preset for the data \
              (its defaults where it has none), chosen on parts of training parts. MovieLens 100K on the published folds u1 to u5, \
@@ -111,7 +111,7 @@ fn official(bench: &Bench, ratings: &Ratings, section: &mut Section) -> Result<(
     let mut table = Table::new(["MovieLens 100K, u1 to u5", "mean RMSE", "u1", "u2", "u3", "u4", "u5"]);
     for (name, folds) in rows {
         let mut cells =
-            [name, format!("{:.4}", mean(&folds)), "".into(), "".into(), "".into(), "".into(), "".into()];
+            [name, format!("{:.4}", mean(&folds)), String::new(), String::new(), String::new(), String::new(), String::new()];
         for (cell, fold) in cells[2..].iter_mut().zip(&folds) {
             *cell = format!("{fold:.4}");
         }

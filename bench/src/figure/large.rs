@@ -48,7 +48,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
     }
     let repeats = bench.repeats.min(3);
     let mut section = Section {
-        title: "SGD on twenty million ratings",
+        title: "SGD on twenty million ratings".to_owned(),
         how: format!(
             "`{DATA}`: stars from a planted matrix of rank 16 with noise of 0.7; `random:0.05` with seed 0, {} ratings to train on. One thread, \
              whole fits from the ratings in memory to the model, cutting into blocks and shuffling included; {repeats} repeats, in turns. \
@@ -153,7 +153,7 @@ fn best(peers: &mut [(&str, Libmf)]) -> Result<(usize, Setting, f64)> {
     let (number, fast) = fastest(peers, THEIR_RANK)?;
     for epochs in THEIR_EPOCHS {
         for (rate, reg) in THEIR_RATES.into_iter().flat_map(|rate| THEIR_REGS.map(|reg| (rate, reg))) {
-            let setting = Setting { epochs, rate, reg, ..fast };
+            let setting = Setting { epochs, reg, rate, ..fast };
             let rmse = peers[number].1.fit(setting)?.1.context("LIBMF was given a test part")?;
             if best.is_none_or(|(.., least)| rmse < least) {
                 best = Some((number, setting, rmse));

@@ -59,7 +59,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
     table.row(["Cofactor, preset `lesson`".to_owned(), format!("{ours:.4}"), format!("{our_mse:.4}")]);
     table.row(["pair by pair".to_owned(), format!("{ratio:.0} ×"), String::new()]);
     Ok(Section {
-        title: "The lesson's fit against plain NumPy",
+        title: "The lesson's fit against plain NumPy".to_owned(),
         how: format!(
             "MovieLens 100K, `user:0.2` ({} ratings to train on), plain P·Qᵀ, k = 5, rate 0.001, {EPOCHS} epochs, one thread. NumPy \
              runs the loop over ratings with row vectors that the lesson shows (`bench/peers/lesson.py`), {} epochs in {parts} parts, \

@@ -22,7 +22,7 @@ const WANTED: f64 = 1.3;
 pub fn measure(bench: &Bench) -> Result<Section> {
     let repeats = bench.repeats.min(3);
     let mut section = Section {
-        title: "Cost by number of ratings",
+        title: "Cost by number of ratings".to_owned(),
         how: format!(
             "Synthetic sets of one shape: a user for 143 ratings and an item for 741, as MovieLens 20M has them. Biased `mf`, k = {K}, {EPOCHS} \
              epochs, one thread, whole fits, {repeats} repeats. Memory is what a fit adds to the ratings, which themselves take 12 bytes each \

@@ -23,7 +23,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
     let tiny = tiny.to_string_lossy();
 
     let mut section = Section {
-        title: "Peak memory of training",
+        title: "Peak memory of training".to_owned(),
         how: format!(
             "The largest resident set of `cofactor train ml-1m --model mf --set factors=K --output FILE` as the system counted it at \
              the child's end, less the bytes of its factors (rows padded, biases), over the {count} ratings. \"Program\" is the \

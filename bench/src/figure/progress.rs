@@ -55,7 +55,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
         peers.push((build.name, Libmf::start(build, &train, Some(&test))?));
     }
     let mut section = Section {
-        title: "CPU time to an RMSE",
+        title: "CPU time to an RMSE".to_owned(),
         how: format!(
             "MovieLens 1M, `random:0.1` with seed 0, one thread. A time is that of a whole fit from the training part in memory to the model: \
              cutting into blocks, shuffling, the start of the factors and all epochs. Cofactor's setting was chosen on a validation part, a tenth of \

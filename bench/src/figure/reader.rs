@@ -24,7 +24,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
     let mut table = Table::new(["MB", "ratings", "MB per CPU s", "MB per s on the wall"]);
     table.row([format!("{megabytes:.1}"), ratings.to_string(), format!("{cpu:.0}"), format!("{wall:.0}")]);
     Ok(Section {
-        title: "Reading",
+        title: "Reading".to_owned(),
         how: format!(
             "MovieLens 1M's `ratings.dat` (`user::item::rating::time`), one thread, from the file in the system's page cache to \
              `Ratings`: delimiter and columns found, ids mapped, times read, every check made, sorted by user and item. {} repeats.",

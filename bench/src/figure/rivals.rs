@@ -154,7 +154,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
         ]);
     }
     Ok(Section {
-        title: "SVD++, ALS and neighbourhoods beside peers",
+        title: "SVD++, ALS and neighbourhoods beside peers".to_owned(),
         how: format!(
             "MovieLens 1M without a random tenth ({} ratings to train on), one thread, {REPEATS} repeats in turns; {}. A pass or a sweep is a \
              whole fit divided by its number of passes (10; one of Surprise's), set-up included; the peers' own tables of ids are made before and not \

@@ -31,7 +31,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
         peers.push((build.name, Libmf::start(build, &file, None)?));
     }
     let mut section = Section {
-        title: "SGD: rating updates per CPU second",
+        title: "SGD: rating updates per CPU second".to_owned(),
         how: format!(
             "MovieLens 1M, all {} ratings, one thread, whole fits of {EPOCHS} epochs from the ratings in memory to the model \
              (set-up, cutting into blocks and shuffling included), L2-regularized, no validation. LIBMF is the crate \

@@ -24,7 +24,7 @@ const CPU_RATIO: f64 = 1.1;
 pub fn measure(bench: &Bench) -> Result<Section> {
     let ratings = bench.load("ml-1m")?;
     let mut section = Section {
-        title: "Two threads",
+        title: "Two threads".to_owned(),
         how: format!(
             "Whole fits of biased `mf` on MovieLens 1M, {EPOCHS} epochs. Before each pair of fits, two copies of a loop of integer \
              arithmetic run side by side and then alone: \"cores\" is how many copies' worth of work the machine gave. Where it \

@@ -68,6 +68,8 @@ pub trait Configured: Send + Sync {
     fn with(&self, parameter: &str, value: Value) -> Result<Box<dyn Configured>>;
     /// [`Algorithm::objectives`].
     fn objectives(&self) -> Vec<Objective>;
+    /// [`Algorithm::visits`].
+    fn visits(&self, train: &Ratings, run: &Run<'_>, epoch: usize) -> Option<Vec<u32>>;
     /// [`Algorithm::fit`].
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Box<dyn Model>>;
     /// [`Algorithm::restore`].
@@ -195,6 +197,10 @@ impl Configured for Interruptible {
         self.algorithm.objectives()
     }
 
+    fn visits(&self, train: &Ratings, run: &Run<'_>, epoch: usize) -> Option<Vec<u32>> {
+        self.algorithm.visits(train, run, epoch)
+    }
+
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Box<dyn Model>> {
         run.listen_to(&self.interrupt);
         self.algorithm.fit(train, run)
@@ -221,6 +227,10 @@ impl<A: Algorithm + 'static> Configured for A {
 
     fn objectives(&self) -> Vec<Objective> {
         Algorithm::objectives(self)
+    }
+
+    fn visits(&self, train: &Ratings, run: &Run<'_>, epoch: usize) -> Option<Vec<u32>> {
+        Algorithm::visits(self, train, run, epoch)
     }
 
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Box<dyn Model>> {

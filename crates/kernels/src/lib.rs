@@ -11,13 +11,19 @@
     clippy::inline_always,
     reason = "a SIMD body must be inlined into the function that enables its instructions"
 )]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "without link-time optimization the functions of an iterator stay calls, which cost a loop over lanes several times its work"
+)]
 
 mod dot;
 pub mod gibbs;
 mod half;
 mod isa;
+mod lanes;
 mod link;
 mod normal;
+mod products;
 mod residual;
 mod row;
 mod sgd;
@@ -26,8 +32,10 @@ pub mod twin;
 pub use dot::{dot, dot_rows};
 pub use half::{by_sample, from_half, to_half};
 pub use isa::Isa;
+use lanes::Lanes;
 pub use link::Link;
 pub use normal::{NormalEquations, Samples};
+pub use products::{Packed, products, products_above};
 pub use residual::{Errors, Gathered};
 pub use row::{Mates, Own, RowStep, row, shift_rows, sum_rows};
 pub use sgd::{Block, Entry, Pace, PacedSgd, Sgd, paced_sgd, sgd};
@@ -43,6 +51,14 @@ pub const MAX_PADDED: usize = 2048;
 /// Half a vector saves memory where it matters, for the shortest rows; for longer ones a tail costs more time than its zeros.
 pub const fn padded(k: usize) -> usize {
     k.next_multiple_of(if k <= LANES / 2 { LANES / 2 } else { LANES })
+}
+
+/// As many entries or fewer beyond whole vectors are kept apart where whole rows are summed often: a vector for so few would be mostly zeros.
+pub(crate) const NARROW: usize = 4;
+
+/// How many entries of a row of k are beyond its whole vectors, if that is from 1 to [`NARROW`] of them; otherwise 0.
+pub(crate) const fn narrow(k: usize) -> usize {
+    if k > LANES && k % LANES <= NARROW { k % LANES } else { 0 }
 }
 
 /// Whether a row may have that length: what [`padded`] gives for some k > 0.

@@ -2,8 +2,8 @@
 
 use fearless_simd::{Simd, dispatch, f32x8, f32x16, prelude::*};
 
-use crate::dot::{partial_sums, sum, sums_of_sixteen};
-use crate::{Isa, LANES, Samples, is_padded};
+use crate::dot::{sum, sums_of_sixteen};
+use crate::{Isa, LANES, Lanes, NARROW, Samples, narrow, padded};
 
 /// Σ e and Σ e² of [`Gathered::residual`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,20 +20,35 @@ pub struct Errors {
 #[derive(Debug, Clone)]
 pub struct Gathered {
     stride: usize,
+    /// How many vectors of 16 entries a row has.
+    blocks: usize,
+    /// How many entries are left of a row after those.
+    narrow: usize,
     /// Zeros fill the last 16 rows, so that no pass has a rest: they add nothing to any sum.
-    rows: Vec<f32>,
+    rows: Vec<Lanes>,
+    /// What is left of 16 rows at a time, an entry of all of them after the other: otherwise k = 50 would cost as much as k = 64.
+    tails: Vec<Lanes>,
     weights: Vec<f32>,
     targets: Vec<f32>,
 }
 
 impl Gathered {
-    /// No rows yet, of `stride` entries.
+    /// No rows yet, of k entries.
     ///
     /// # Panics
-    /// When the stride is not one that [`crate::padded`] gives.
-    pub fn new(stride: usize) -> Self {
-        assert!(is_padded(stride), "rows are padded");
-        Self { stride, rows: Vec::new(), weights: Vec::new(), targets: Vec::new() }
+    /// When k is zero or a padded row of k entries is longer than [`crate::MAX_PADDED`].
+    pub fn new(k: usize) -> Self {
+        assert!(k > 0 && padded(k) <= crate::MAX_PADDED, "rows of k entries can be kept");
+        let narrow = narrow(k);
+        Self {
+            stride: padded(k),
+            blocks: (k - narrow).div_ceil(LANES),
+            narrow,
+            rows: Vec::new(),
+            tails: Vec::new(),
+            weights: Vec::new(),
+            targets: Vec::new(),
+        }
     }
 
     /// Takes these rows instead of those it had.
@@ -54,32 +69,39 @@ impl Gathered {
         self.targets.clear();
         self.targets.extend_from_slice(samples.targets);
         self.targets.resize(filled, 0.0);
-        self.rows.resize(self.rows.len().max(filled * self.stride), 0.0);
-        self.rows[count * self.stride..filled * self.stride].fill(0.0);
+        self.rows.resize(self.rows.len().max(filled * self.blocks), Lanes::ZERO);
+        self.rows[count * self.blocks..filled * self.blocks].fill(Lanes::ZERO);
+        self.tails.clear();
+        self.tails.resize(filled / LANES * self.narrow, Lanes::ZERO);
         dispatch!(isa.0, simd => self.copy_rows(simd, samples));
     }
 
     #[inline(always)]
     fn copy_rows<S: Simd>(&mut self, simd: S, samples: Samples<'_>) {
-        let stride = self.stride;
+        let (stride, blocks, narrow) = (self.stride, self.blocks, self.narrow);
+        // As slices, whose places in memory need not be looked up again after each store.
+        let (rows, tails) = (&mut self.rows[..], &mut self.tails[..]);
         for l in 0..samples.rows.len() {
             let row = &samples.matrix[samples.rows[l] as usize * stride..][..stride];
-            let copy = &mut self.rows[l * stride..][..stride];
-            let mut at = 0;
-            while at < stride {
-                f32x8::from_slice(simd, &row[at..at + 8]).store_slice(&mut copy[at..at + 8]);
-                at += 8;
+            let copy = &mut rows[l * blocks..][..blocks];
+            for block in 0..blocks {
+                copy[block].store(load(simd, row, block));
+            }
+            let tail = &row[stride.min(blocks * LANES)..];
+            for entry in 0..narrow {
+                tails[l / LANES * narrow + entry].0[l % LANES] = tail[entry];
             }
         }
     }
 
     /// To `out` adds Σ e·z over the rows z, with e = y − w(zᵀx + β): for b = Σ y·z, A = Σ w·z zᵀ and s = Σ w·z that is b − Ax − βs, in O(k) a row.
-    /// `x` and `out` are as long as a row. See [`crate::twin::residual`].
+    /// `x` and `out` are padded rows. See [`crate::twin::residual`].
     ///
     /// # Panics
     /// When `x` or `out` has another length.
     pub fn residual(&self, isa: Isa, x: &[f32], bias: f32, out: &mut [f32]) -> Errors {
-        self.checked(x, out);
+        self.check(x);
+        self.check(out);
         dispatch!(isa.0, simd => self.pass::<_, true>(simd, x, bias, out))
     }
 
@@ -88,144 +110,167 @@ impl Gathered {
     /// # Panics
     /// When `x` or `out` has another length.
     pub fn image(&self, isa: Isa, x: &[f32], bias: f32, out: &mut [f32]) -> Errors {
-        self.checked(x, out);
+        self.check(x);
+        self.check(out);
         dispatch!(isa.0, simd => self.pass::<_, false>(simd, x, bias, out))
     }
 
-    fn checked(&self, x: &[f32], out: &[f32]) {
-        assert!(x.len() == self.stride && out.len() == self.stride, "vectors are as long as rows");
+    /// Σ w(zᵀx + β)² over the rows z: how steeply the sum of squares curves along (x, β), at half the cost of [`Self::image`].
+    ///
+    /// # Panics
+    /// When `x` has another length.
+    pub fn curvature(&self, isa: Isa, x: &[f32], bias: f32) -> f32 {
+        self.check(x);
+        dispatch!(isa.0, simd => self.squares(simd, x, bias))
+    }
+
+    fn check(&self, vector: &[f32]) {
+        assert_eq!(vector.len(), self.stride, "vectors are as long as rows");
     }
 
     #[inline(always)]
     fn pass<S: Simd, const TARGETED: bool>(&self, simd: S, x: &[f32], bias: f32, out: &mut [f32]) -> Errors {
         let mut totals = [f32x16::splat(simd, 0.0); 2];
+        let mut tail = [f32x16::splat(simd, 0.0); NARROW];
         let bias = f32x16::splat(simd, bias);
-        for start in (0..self.targets.len()).step_by(LANES) {
-            let rows = &self.rows[start * self.stride..][..LANES * self.stride];
-            let weights = f32x16::from_slice(simd, &self.weights[start..start + LANES]);
+        for group in 0..self.targets.len() / LANES {
+            let weights = f32x16::from_slice(simd, &self.weights[group * LANES..][..LANES]);
             let targets = if TARGETED {
-                f32x16::from_slice(simd, &self.targets[start..start + LANES])
+                f32x16::from_slice(simd, &self.targets[group * LANES..][..LANES])
             } else {
                 f32x16::splat(simd, 0.0)
             };
-            let products = if self.stride < LANES { short(simd, rows, x) } else { long(simd, rows, x) };
-            let errors = (-weights).mul_add_precise(products + bias, targets);
+            let errors = (-weights).mul_add_precise(self.products(simd, group, x) + bias, targets);
             totals[0] += errors;
             totals[1] = errors.mul_add_precise(errors, totals[1]);
-            let mut each = [0.0; LANES];
-            errors.store_slice(&mut each);
-            if self.stride < LANES {
-                add_short(rows, &each, out);
-            } else {
-                add_long(simd, rows, &each, out);
+            let mut each = Lanes::ZERO;
+            each.store(errors);
+            add_rows(simd, self.rows_of(group), &each.0, self.blocks, out);
+            for entry in 0..self.narrow {
+                let entries = self.tails[group * self.narrow + entry].load(simd);
+                tail[entry] = errors.mul_add_precise(entries, tail[entry]);
             }
+        }
+        for entry in 0..self.narrow {
+            out[self.blocks * LANES + entry] += sum(simd, tail[entry]);
         }
         Errors { sum: sum(simd, totals[0]), squares: sum(simd, totals[1]) }
     }
-}
 
-/// The products of 16 rows of whole vectors with x.
-#[inline(always)]
-fn long<S: Simd>(simd: S, rows: &[f32], x: &[f32]) -> f32x16<S> {
-    let mut sums = [f32x16::splat(simd, 0.0); LANES];
-    let mut at = 0;
-    while at < x.len() {
-        match (x.len() - at) / LANES {
-            1 => add_products::<S, 1>(simd, rows, x, at, &mut sums),
-            2 => add_products::<S, 2>(simd, rows, x, at, &mut sums),
-            3 => add_products::<S, 3>(simd, rows, x, at, &mut sums),
-            _ => add_products::<S, 4>(simd, rows, x, at, &mut sums),
+    #[inline(always)]
+    fn squares<S: Simd>(&self, simd: S, x: &[f32], bias: f32) -> f32 {
+        let mut total = f32x16::splat(simd, 0.0);
+        let bias = f32x16::splat(simd, bias);
+        for group in 0..self.targets.len() / LANES {
+            let weights = f32x16::from_slice(simd, &self.weights[group * LANES..][..LANES]);
+            let along = self.products(simd, group, x) + bias;
+            total = (weights * along).mul_add_precise(along, total);
         }
-        at += 4 * LANES;
+        sum(simd, total)
     }
-    sums_of_sixteen(sums)
+
+    #[inline(always)]
+    fn rows_of(&self, group: usize) -> &[Lanes] {
+        let len = LANES * self.blocks;
+        &self.rows[group * len..][..len]
+    }
+
+    /// zᵀx of 16 rows.
+    #[inline(always)]
+    fn products<S: Simd>(&self, simd: S, group: usize, x: &[f32]) -> f32x16<S> {
+        let rows = self.rows_of(group);
+        let mut sums = [f32x16::splat(simd, 0.0); LANES];
+        let mut block = 0;
+        while block < self.blocks {
+            match self.blocks - block {
+                1 => add_products::<S, 1>(simd, rows, x, block, self.blocks, &mut sums),
+                2 => add_products::<S, 2>(simd, rows, x, block, self.blocks, &mut sums),
+                3 => add_products::<S, 3>(simd, rows, x, block, self.blocks, &mut sums),
+                _ => add_products::<S, 4>(simd, rows, x, block, self.blocks, &mut sums),
+            }
+            block += 4;
+        }
+        let mut products = sums_of_sixteen(sums);
+        for entry in 0..self.narrow {
+            let x = f32x16::splat(simd, x[self.blocks * LANES + entry]);
+            products = self.tails[group * self.narrow + entry].load(simd).mul_add_precise(x, products);
+        }
+        products
+    }
 }
 
-/// Of C vectors from `at` on, each row's in turn.
+/// 16 entries of a padded row.
+#[inline(always)]
+fn load<S: Simd>(simd: S, row: &[f32], block: usize) -> f32x16<S> {
+    if row.len() < LANES {
+        return f32x8::from_slice(simd, row).combine(f32x8::splat(simd, 0.0));
+    }
+    f32x16::from_slice(simd, &row[block * LANES..][..LANES])
+}
+
+/// To each row's sum adds the products of C of its `blocks` vectors, from `block` on.
 #[inline(always)]
 fn add_products<S: Simd, const C: usize>(
     simd: S,
-    rows: &[f32],
+    rows: &[Lanes],
     x: &[f32],
-    at: usize,
+    block: usize,
+    blocks: usize,
     sums: &mut [f32x16<S>; LANES],
 ) {
     let mut parts = [f32x16::splat(simd, 0.0); C];
     for c in 0..C {
-        parts[c] = f32x16::from_slice(simd, &x[at + c * LANES..][..LANES]);
+        parts[c] = load(simd, x, block + c);
     }
-    let mut start = at;
-    for sum in sums {
-        let row = &rows[start..start + C * LANES];
+    for l in 0..LANES {
+        let row = &rows[l * blocks + block..][..C];
         for c in 0..C {
-            let entries = f32x16::from_slice(simd, &row[c * LANES..(c + 1) * LANES]);
-            *sum = entries.mul_add_precise(parts[c], *sum);
+            sums[l] = row[c].load(simd).mul_add_precise(parts[c], sums[l]);
         }
-        start += x.len();
     }
 }
 
-/// The products of 16 rows of half a vector with x.
+/// out += Σ e·row over 16 rows.
 #[inline(always)]
-fn short<S: Simd>(simd: S, rows: &[f32], x: &[f32]) -> f32x16<S> {
-    let mut products = [0.0; LANES];
-    for (product, row) in products.iter_mut().zip(rows.chunks_exact(x.len())) {
-        *product = sum(simd, partial_sums(simd, row, x));
-    }
-    f32x16::load_array(simd, products)
-}
-
-/// out += Σ e·row.
-#[inline(always)]
-fn add_long<S: Simd>(simd: S, rows: &[f32], errors: &[f32; LANES], out: &mut [f32]) {
-    let mut at = 0;
-    while at < out.len() {
-        match (out.len() - at) / LANES {
-            1 => add_rows::<S, 1>(simd, rows, errors, at, out),
-            2 => add_rows::<S, 2>(simd, rows, errors, at, out),
-            3 => add_rows::<S, 3>(simd, rows, errors, at, out),
-            _ => add_rows::<S, 4>(simd, rows, errors, at, out),
+fn add_rows<S: Simd>(simd: S, rows: &[Lanes], errors: &[f32; LANES], blocks: usize, out: &mut [f32]) {
+    let mut block = 0;
+    while block < blocks {
+        match blocks - block {
+            1 => add_blocks::<S, 1>(simd, rows, errors, block, blocks, out),
+            2 => add_blocks::<S, 2>(simd, rows, errors, block, blocks, out),
+            3 => add_blocks::<S, 3>(simd, rows, errors, block, blocks, out),
+            _ => add_blocks::<S, 4>(simd, rows, errors, block, blocks, out),
         }
-        at += 4 * LANES;
+        block += 4;
     }
 }
 
-/// Of C vectors from `at` on, each row's in turn.
+/// C of their `blocks` vectors, from `block` on, each row's in turn.
 #[inline(always)]
-fn add_rows<S: Simd, const C: usize>(
+fn add_blocks<S: Simd, const C: usize>(
     simd: S,
-    rows: &[f32],
+    rows: &[Lanes],
     errors: &[f32; LANES],
-    at: usize,
+    block: usize,
+    blocks: usize,
     out: &mut [f32],
 ) {
-    let stride = out.len();
-    let out = &mut out[at..at + C * LANES];
     let mut sums = [f32x16::splat(simd, 0.0); C];
     for c in 0..C {
-        sums[c] = f32x16::from_slice(simd, &out[c * LANES..(c + 1) * LANES]);
+        sums[c] = load(simd, out, block + c);
     }
-    let mut start = at;
-    for &error in errors {
-        let row = &rows[start..start + C * LANES];
-        let error = f32x16::splat(simd, error);
+    for l in 0..LANES {
+        let row = &rows[l * blocks + block..][..C];
+        let error = f32x16::splat(simd, errors[l]);
         for c in 0..C {
-            let entries = f32x16::from_slice(simd, &row[c * LANES..(c + 1) * LANES]);
-            sums[c] = error.mul_add_precise(entries, sums[c]);
+            sums[c] = error.mul_add_precise(row[c].load(simd), sums[c]);
         }
-        start += stride;
     }
     for c in 0..C {
-        sums[c].store_slice(&mut out[c * LANES..(c + 1) * LANES]);
-    }
-}
-
-/// out += Σ e·row.
-#[inline(always)]
-fn add_short(rows: &[f32], errors: &[f32; LANES], out: &mut [f32]) {
-    for (row, &error) in rows.chunks_exact(out.len()).zip(errors) {
-        for (out, &entry) in out.iter_mut().zip(row) {
-            *out = error.mul_add(entry, *out);
+        if out.len() < LANES {
+            sums[c].split().0.store_slice(out);
+        } else {
+            sums[c].store_slice(&mut out[(block + c) * LANES..][..LANES]);
         }
     }
 }
@@ -246,21 +291,26 @@ mod tests {
             bias in -1.0_f32..1.0,
         ) {
             let stride = padded(k);
+            let mut matrix = entries[..37 * stride].to_vec();
+            let mut x = entries[38 * stride..39 * stride].to_vec();
+            for row in matrix.chunks_exact_mut(stride).chain([&mut x[..]]) {
+                row[k..].fill(0.0);
+            }
+            let x = &x[..];
             let rows: Vec<u32> = (0..count as u32).map(|l| l * 7 % 37).collect();
             let targets: Vec<f32> = (0..count).map(|l| l as f32 % 5.0).collect();
             let samples = Samples {
-                matrix: &entries[..37 * stride],
+                matrix: &matrix,
                 rows: &rows,
                 weights: weighted.then_some(&entries[200..200 + count]),
                 targets: &targets,
             };
-            let x = &entries[38 * stride..39 * stride];
             let zeros = vec![0.0; count];
             for (targeted, samples) in [(true, samples), (false, Samples { targets: &zeros, ..samples })] {
                 let mut expected = vec![0.5; stride];
-                let errors = twin::residual(samples, x, bias, &mut expected);
+                let errors = twin::residual(k, samples, x, bias, &mut expected);
                 for isa in Isa::all() {
-                    let mut gathered = Gathered::new(stride);
+                    let mut gathered = Gathered::new(k);
                     gathered.gather(isa, Samples { rows: &[1; 50], targets: &[2.0; 50], weights: None, ..samples });
                     gathered.gather(isa, samples);
                     let mut out = vec![0.5; stride];
@@ -274,6 +324,8 @@ mod tests {
                     for (found, expected) in out.iter().zip(&expected) {
                         prop_assert_eq!(found.to_bits(), expected.to_bits());
                     }
+                    let curvature = twin::curvature(k, samples, x, bias);
+                    prop_assert_eq!(gathered.curvature(isa, x, bias).to_bits(), curvature.to_bits());
                 }
             }
         }

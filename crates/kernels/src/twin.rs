@@ -1,7 +1,7 @@
 //! The readable definitions of the kernels: what they compute, lane by lane, in plain loops.
 
 use crate::normal::{NO_CORNER, NO_PIVOT, NOTHING};
-use crate::{Block, Entry, Errors, LANES, Mates, Own, PacedSgd, RowStep, Samples, Sgd, padded};
+use crate::{Block, Entry, Errors, LANES, Mates, Own, PacedSgd, RowStep, Samples, Sgd, narrow, padded};
 
 /// Σ a·b in 16 partial sums, which are then added in halves: 16 → 8 → 4 → 2 → 1.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -18,6 +18,11 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
         half /= 2;
     }
     sums[0]
+}
+
+/// level + Σ a·b, summed in order.
+pub fn leveled_product(level: f32, a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).fold(level, |sum, (&x, &y)| x.mul_add(y, sum))
 }
 
 /// One pass of stochastic gradient descent over the entries in order; returns Σ e².
@@ -188,7 +193,7 @@ pub fn normal_equations(k: usize, ridge: f32, samples: Samples<'_>) -> (Vec<Vec<
         let weight = samples.weights.map_or(1.0, |weights| weights[l]);
         for i in 0..x.len() {
             for j in 0..x.len() {
-                matrix[i][j] = (x[i] * weight).mul_add(x[j], matrix[i][j]);
+                matrix[i][j] = x[i].mul_add(x[j] * weight, matrix[i][j]);
             }
             b[i] = samples.targets[l].mul_add(x[i], b[i]);
             s[i] = weight.mul_add(x[i], s[i]);
@@ -271,18 +276,46 @@ pub fn descend_non_negative(matrix: &[Vec<f32>], b: &[f32], rounds: usize, x: &m
     dot(x, &both[..x.len()])
 }
 
-/// To `out` adds Σ e·z over the rows z of the samples in order, with e = y − w(zᵀx + β); the sums of e and e² are kept in 16 lanes.
-pub fn residual(samples: Samples<'_>, x: &[f32], bias: f32, out: &mut [f32]) -> Errors {
-    let errors: Vec<f32> = (0..samples.rows.len())
-        .map(|l| {
-            let row = &samples.matrix[samples.rows[l] as usize * x.len()..][..x.len()];
-            let weight = samples.weights.map_or(1.0, |weights| weights[l]);
-            let error = (-weight).mul_add(dot(row, x) + bias, samples.targets[l]);
-            for (out, &entry) in out.iter_mut().zip(row) {
-                *out = error.mul_add(entry, *out);
-            }
-            error
-        })
-        .collect();
+/// To `out` adds Σ e·z over the rows z of the samples in order, with e = y − w(zᵀx + β); the sums of e and e² are kept in 16 lanes, and so are those of
+/// entries beyond whole vectors, if there are few.
+pub fn residual(k: usize, samples: Samples<'_>, x: &[f32], bias: f32, out: &mut [f32]) -> Errors {
+    let whole = if narrow(k) > 0 { k - narrow(k) } else { x.len() };
+    let mut errors = Vec::new();
+    let mut rest = vec![Vec::new(); narrow(k)];
+    for (l, row) in rows(samples, x.len()).enumerate() {
+        let weight = samples.weights.map_or(1.0, |weights| weights[l]);
+        let error = (-weight).mul_add(product(k, row, x) + bias, samples.targets[l]);
+        for (out, &entry) in out[..whole].iter_mut().zip(row) {
+            *out = error.mul_add(entry, *out);
+        }
+        for (entries, &entry) in rest.iter_mut().zip(&row[whole..]) {
+            entries.push(entry);
+        }
+        errors.push(error);
+    }
+    for (out, entries) in out[whole..].iter_mut().zip(&rest) {
+        *out += dot(&errors, entries);
+    }
     Errors { sum: dot(&errors, &vec![1.0; errors.len()]), squares: dot(&errors, &errors) }
+}
+
+/// Σ w(zᵀx + β)² over the rows z of the samples, kept in 16 lanes.
+pub fn curvature(k: usize, samples: Samples<'_>, x: &[f32], bias: f32) -> f32 {
+    let along: Vec<f32> = rows(samples, x.len()).map(|row| product(k, row, x) + bias).collect();
+    let weighted: Vec<f32> = match samples.weights {
+        Some(weights) => along.iter().zip(weights).map(|(along, weight)| weight * along).collect(),
+        None => along.clone(),
+    };
+    dot(&weighted, &along)
+}
+
+fn rows(samples: Samples<'_>, stride: usize) -> impl Iterator<Item = &[f32]> {
+    samples.rows.iter().map(move |&row| &samples.matrix[row as usize * stride..][..stride])
+}
+
+/// zᵀx by whole vectors, to which a few entries beyond them are added one by one.
+fn product(k: usize, row: &[f32], x: &[f32]) -> f32 {
+    let whole = if narrow(k) > 0 { k - narrow(k) } else { x.len() };
+    let rest = row[whole..].iter().zip(&x[whole..]).take(narrow(k));
+    rest.fold(dot(&row[..whole], &x[..whole]), |sum, (&z, &x)| z.mul_add(x, sum))
 }

@@ -67,6 +67,23 @@ pub(crate) fn fit(
     })
 }
 
+/// In which order an epoch, counted from 1, visits the ratings; see `Algorithm::visits`.
+#[pyfunction]
+pub(crate) fn visits<'py>(
+    py: Python<'py>,
+    wanted: Wanted,
+    ratings: &Ratings,
+    epoch: usize,
+) -> PyResult<Option<Bound<'py, PyArray1<u32>>>> {
+    let (_, configured) = wanted.configured(py, None)?;
+    let order = py.detach(|| {
+        let run = Run::new(wanted.seed, wanted.threads)?;
+        Ok(configured.visits(&ratings.inner, &run, epoch - 1))
+    });
+    let order = order.map_err(|error: cofactor::Error| raised(py, &error))?;
+    Ok(order.map(|order| order.into_pyarray(py)))
+}
+
 /// The algorithm with the number of epochs that is best on ratings kept aside, if that is asked for.
 fn with_best_epochs(
     algorithm: Box<dyn Configured>,
@@ -124,6 +141,8 @@ pub(crate) struct Asked {
     unknown: String,
     #[pyo3(item)]
     reasons: usize,
+    #[pyo3(item)]
+    popularity: f32,
 }
 
 impl Asked {
@@ -135,6 +154,7 @@ impl Asked {
             deny: self.exclude,
             unknown: policy(py, &self.unknown)?,
             reasons: self.reasons,
+            popularity: self.popularity,
         })
     }
 }

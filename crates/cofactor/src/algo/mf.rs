@@ -65,7 +65,7 @@
 
 use std::ops::ControlFlow;
 
-use cofactor_kernels::{Link, Pace, PacedSgd, Sgd, paced_sgd, sgd};
+use cofactor_kernels::{Link, Pace, PacedSgd, Sgd, paced_sgd, padded, sgd};
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
@@ -321,6 +321,10 @@ impl Algorithm for Mf {
 
     fn restore(&self, tensors: Tensors, _train: &Ratings) -> Result<Factors> {
         Factors::restore(tensors)
+    }
+
+    fn visits(&self, train: &Ratings, run: &Run<'_>, epoch: usize) -> Option<Vec<u32>> {
+        Some(Grid::new(train, padded(self.factors), run).visits(train, run, epoch))
     }
 
     fn objectives(&self) -> Vec<Objective> {
@@ -595,7 +599,8 @@ impl Mf {
 mod tests {
     use super::*;
     use crate::data::ids::{Item, User};
-    use crate::data::ratings::{Duplicates, RatingsBuilder};
+    use crate::data::ratings::{Duplicates, Rated, RatingsBuilder};
+    use crate::data::synth::{Synth, generate};
     use crate::fit::model::Query;
 
     fn ratings(value: impl Fn(usize) -> f32) -> Ratings {
@@ -635,6 +640,37 @@ mod tests {
             let off = f64::from(factors.predict(query)) - train.mean();
             assert!(off.abs() < 1e-3, "{link:?}: {off}");
         }
+    }
+
+    #[test]
+    fn a_loop_by_hand_in_the_same_order_ends_at_the_same_bits() {
+        // Enough ratings for several blocks and tiles.
+        let train =
+            generate(&Synth { users: 900, items: 400, ratings: 40_000, ..Synth::DEFAULT }).unwrap().ratings;
+        let mf = Mf { biases: false, factors: 3, epochs: 4, decay: 0.9, reg_power: 0.0, ..Mf::default() };
+        let run = Run::new(5, 1).unwrap();
+        let mut by_hand = mf.start(&train, &Sides::new(&mf, &train), &run).unwrap();
+        let cells: Vec<(User, Rated)> =
+            train.rows().flat_map(|(user, row)| row.iter().map(move |rated| (user, rated))).collect();
+        for epoch in 0..mf.epochs {
+            let rate = mf.rate * (0..epoch).fold(1.0, |rate, _| rate * mf.decay);
+            let (step, keep) = ((2.0 * rate) as f32, (1.0 - 2.0 * rate * mf.reg) as f32);
+            let mut order = mf.visits(&train, &run, epoch).unwrap();
+            for &place in &order {
+                let (user, rated) = cells[place as usize];
+                let p = by_hand.users.row_mut(user.index());
+                let q = by_hand.items.row_mut(rated.item.index());
+                let error = step * (rated.value - cofactor_kernels::twin::dot(p, q));
+                for (p, q) in p.iter_mut().zip(q) {
+                    (*p, *q) = (keep.mul_add(*p, error * *q), keep.mul_add(*q, error * *p));
+                }
+            }
+            order.sort_unstable();
+            assert!(order.into_iter().eq(0..train.len() as u32), "each rating once");
+        }
+        let fitted = Algorithm::fit(&mf, &train, &mut Run::new(5, 3).unwrap()).unwrap();
+        assert!(fitted.users.as_slice() == by_hand.users.as_slice(), "P");
+        assert!(fitted.items.as_slice() == by_hand.items.as_slice(), "Q");
     }
 
     #[test]

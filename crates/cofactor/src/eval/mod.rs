@@ -10,3 +10,4 @@ pub mod evaluate;
 pub mod interval;
 mod map;
 pub mod metric;
+pub mod ranking;

@@ -55,6 +55,12 @@ pub trait Algorithm: Default + Serialize + DeserializeOwned + Send + Sync {
         Vec::new()
     }
 
+    /// In which order the epoch of that number, counted from 0, visits the training ratings, each by its place in the order of [`Ratings::rows`]: for
+    /// somebody who follows the training by hand. `None` for an algorithm that does not visit them one by one.
+    fn visits(&self, _train: &Ratings, _run: &Run<'_>, _epoch: usize) -> Option<Vec<u32>> {
+        None
+    }
+
     /// What the ranges of the knobs cannot say, such as one parameter depending on another.
     fn check(&self) -> Result<()> {
         Ok(())

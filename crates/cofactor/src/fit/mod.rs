@@ -11,3 +11,4 @@ pub mod rng;
 pub mod run;
 pub mod sets;
 pub mod sweep;
+pub(crate) mod top;

@@ -216,7 +216,7 @@ impl Ridge {
             Solver::Cholesky => Method::Cholesky(Box::new(NormalEquations::new(k))),
             Solver::Cg => {
                 let vectors = Vectors { downhill: zeros(), direction: zeros(), image: zeros() };
-                Method::Cg { steps, gathered: Gathered::new(padded(k)), vectors }
+                Method::Cg { steps, gathered: Gathered::new(k), vectors }
             }
         };
         Self { method }
@@ -268,9 +268,17 @@ fn factored(
     squares - explained - f64::from(*bias) * sum
 }
 
-/// Σ y and Σ y².
+/// Σ y and Σ y², each in eight partial sums, which need not wait for one another.
 fn sums(targets: &[f32]) -> (f64, f64) {
-    targets.iter().map(|&y| f64::from(y)).fold((0.0, 0.0), |(sum, squares), y| (sum + y, squares + y * y))
+    let (mut sums, mut squares) = ([0.0; 8], [0.0; 8]);
+    for part in targets.chunks(8) {
+        for (lane, &y) in part.iter().enumerate() {
+            let y = f64::from(y);
+            sums[lane] += y;
+            squares[lane] += y * y;
+        }
+    }
+    (sums.iter().sum(), squares.iter().sum())
 }
 
 impl Vectors {
@@ -296,20 +304,31 @@ impl Vectors {
         let mut bias_direction = bias_downhill;
         let mut slope = dot(isa, downhill, downhill) + bias_downhill * bias_downhill;
         let solved = SOLVED * slope;
-        for _ in 0..steps {
-            set_scaled(image, -reg, direction);
-            let errors = gathered.image(isa, direction, bias_direction, image);
-            let bias_image = moves * (errors.sum - bias_reg * bias_direction);
-            let curvature = -(dot(isa, direction, image) + bias_direction * bias_image);
+        for left in (0..steps).rev() {
+            let mut bias_image = 0.0;
+            let curvature = if left > 0 {
+                set_scaled(image, -reg, direction);
+                let errors = gathered.image(isa, direction, bias_direction, image);
+                bias_image = moves * (errors.sum - bias_reg * bias_direction);
+                -(dot(isa, direction, image) + bias_direction * bias_image)
+            } else {
+                let penalty =
+                    reg * dot(isa, direction, direction) + bias_reg * bias_direction * bias_direction;
+                gathered.curvature(isa, direction, bias_direction) + penalty
+            };
             if slope <= solved || curvature <= 0.0 {
                 break;
             }
             let step = slope / curvature;
             add_scaled(x, step, direction);
-            add_scaled(downhill, step, image);
             *bias += step * bias_direction;
-            bias_downhill += step * bias_image;
             value -= f64::from(step) * f64::from(slope);
+            if left == 0 {
+                // Nobody asks for the gradient where the last step ends.
+                break;
+            }
+            add_scaled(downhill, step, image);
+            bias_downhill += step * bias_image;
             let next = dot(isa, downhill, downhill) + bias_downhill * bias_downhill;
             let turn = next / slope;
             for (direction, &downhill) in direction.iter_mut().zip(&*downhill) {

@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use super::factors::Matrix;
 use super::rng::{self, Purpose};
 use super::run::{Interrupt, Run};
-use crate::data::ids::User;
+use crate::data::ids::{Item, User};
 use crate::data::ratings::Ratings;
 
 /// The rows of one block of the side that stays should keep to a core's second-level cache.
@@ -92,8 +92,7 @@ impl Grid {
         parameters: Parameters<'_>,
         pass: impl Fn(&[Entry], Block<'_>) -> f64 + Sync,
     ) -> f64 {
-        let mut order: Vec<usize> = (0..self.blocks).collect();
-        order.shuffle(&mut run.stream(Purpose::StratumOrder, epoch as u64));
+        let order = self.stratum_order(run, epoch);
         let (stride, interrupt) = (parameters.users.stride(), run.interrupt());
         let scaled =
             |bounds: &[usize]| -> Vec<usize> { bounds.iter().map(|&bound| bound * stride).collect() };
@@ -123,6 +122,31 @@ impl Grid {
         };
         // Entering the pool costs tens of microseconds: once an epoch, not once a stratum, and never for one thread.
         if run.threads() == 1 { one_epoch(false) } else { run.pool().install(|| one_epoch(true)) }
+    }
+
+    /// In which order one thread visits the ratings in an epoch, each by its place in the order of [`Ratings::rows`]. More threads visit those of a
+    /// stratum's blocks at the same time, which comes to the same.
+    pub fn visits(&self, train: &Ratings, run: &Run<'_>, epoch: usize) -> Vec<u32> {
+        let (starts, items, _) = train.rows_compressed();
+        let blocks = self
+            .stratum_order(run, epoch)
+            .into_iter()
+            .flat_map(|stratum| (0..self.blocks).map(move |a| (a, (a + stratum) % self.blocks)));
+        let place = |(a, c): (usize, usize), entry: &Entry| {
+            let user = self.user_bounds[a] + usize::from(entry.user);
+            let item = Item((self.item_bounds[c] + usize::from(entry.item)) as u32);
+            let row = starts[user]..starts[user + 1];
+            (row.start + items[row].partition_point(|&other| other < item)) as u32
+        };
+        blocks
+            .flat_map(|(a, c)| self.block(a * self.blocks + c).iter().map(move |entry| place((a, c), entry)))
+            .collect()
+    }
+
+    fn stratum_order(&self, run: &Run<'_>, epoch: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.blocks).collect();
+        order.shuffle(&mut run.stream(Purpose::StratumOrder, epoch as u64));
+        order
     }
 
     fn cut_both<'p, T>(&self, (users, items): (&'p mut [T], &'p mut [T])) -> (Parts<'p, T>, Parts<'p, T>) {

@@ -3,9 +3,9 @@
 use fearless_simd::{Simd, f32x16, prelude::*};
 
 use super::factor::{load_tile, transpose};
-use super::{Lanes, NormalEquations, start_of};
-use crate::LANES;
+use super::{NormalEquations, SIDES, start_of};
 use crate::dot::sum;
+use crate::{LANES, Lanes};
 
 /// A smaller entry is zero: what dies out would otherwise end among the subnormal numbers, which are slow.
 pub(crate) const NOTHING: f32 = 1e-15;
@@ -16,7 +16,7 @@ impl NormalEquations {
     pub(super) fn descend<S: Simd>(&mut self, simd: S, rounds: usize, x: &mut [f32]) -> f32 {
         self.mirror(simd);
         for block in 0..self.blocks {
-            self.halfway[block] = self.sides[2 * block];
+            self.halfway[block] = self.sides[SIDES * block];
         }
         for (coordinate, &entry) in x.iter().enumerate() {
             self.downhill(simd, coordinate, -entry);
@@ -56,7 +56,7 @@ impl NormalEquations {
         for (block, entries) in x.chunks(LANES).enumerate() {
             let mut padded = Lanes::ZERO;
             padded.0[..entries.len()].copy_from_slice(entries);
-            let both = self.sides[2 * block].load(simd) + self.halfway[block].load(simd);
+            let both = self.sides[SIDES * block].load(simd) + self.halfway[block].load(simd);
             total = padded.load(simd).mul_add_precise(both, total);
         }
         sum(simd, total)

@@ -3,8 +3,8 @@
 use fearless_simd::{Simd, f32x16, prelude::*};
 
 use super::outer::{Tiles, row_of_tiles};
-use super::{Lanes, NormalEquations, start_of};
-use crate::LANES;
+use super::{NormalEquations, start_of};
+use crate::{LANES, Lanes};
 
 /// A pivot below this part of its diagonal entry is taken for zero.
 pub(crate) const NO_PIVOT: f32 = 1e-6;
@@ -49,9 +49,10 @@ impl NormalEquations {
     fn factor_diagonal<S: Simd>(&mut self, simd: S, block: usize, diagonal: [f32; LANES]) {
         let tile = start_of(block) + block * LANES;
         let mut rows = load_tile(simd, &self.matrix[tile..][..LANES]);
-        let mut inverses = Lanes::ZERO;
+        // The padding's rows are those of the identity matrix.
+        let mut inverses = Lanes([1.0; LANES]);
         let mut multiples = [f32x16::splat(simd, 0.0); LANES];
-        for j in 0..LANES {
+        for j in 0..self.live(block) {
             let pivot = rows[j][j];
             let inverse = if pivot > NO_PIVOT * diagonal[j] { 1.0 / pivot } else { 0.0 };
             inverses.0[j] = inverse;

@@ -14,33 +14,18 @@ mod tests;
 
 use fearless_simd::{Simd, dispatch, f32x16, prelude::*};
 
-use crate::{Isa, LANES, MAX_PADDED, padded};
+use crate::{Isa, LANES, Lanes, MAX_PADDED, NARROW, narrow, padded};
 pub(crate) use descent::NOTHING;
 pub(crate) use factor::NO_PIVOT;
-use outer::{Tiles, row_of_tiles, two_rows};
+use outer::{Tiles, few_rows, row_of_tiles};
 pub(crate) use solve::NO_CORNER;
 
 /// As many rows are gathered before they are summed: their tiles stay in the first-level cache.
 const DEPTH: usize = 64;
 
-/// 16 entries on a cache line.
-#[derive(Debug, Clone, Copy)]
-#[repr(C, align(64))]
-struct Lanes([f32; LANES]);
-
-impl Lanes {
-    const ZERO: Self = Self([0.0; LANES]);
-
-    #[inline(always)]
-    fn load<S: Simd>(&self, simd: S) -> f32x16<S> {
-        f32x16::load_array_ref(simd, &self.0)
-    }
-
-    #[inline(always)]
-    fn store<S: Simd>(&mut self, vector: f32x16<S>) {
-        vector.store_array(&mut self.0);
-    }
-}
+/// For each 16 coordinates b, s, and the rows of A's lower triangle that a narrow last column of tiles is: they fill whole vectors,
+/// without which k = 50 would cost as much as k = 64.
+const SIDES: usize = 2 + NARROW;
 
 /// The rows of a sum, gathered from a matrix: x, its weight w, and y.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +47,8 @@ pub struct Samples<'a> {
 pub struct NormalEquations {
     k: usize,
     blocks: usize,
+    /// How many unknowns a narrow last column of tiles has; zero when it is not narrow.
+    narrow: usize,
     /// The tiles of A's upper triangle; once factored, those of U = DLᵀ above the diagonal.
     matrix: Vec<Lanes>,
     /// Once factored: −Lᵀ above the diagonal, zero on and below it.
@@ -70,9 +57,9 @@ pub struct NormalEquations {
     transposed: Vec<Lanes>,
     /// Once factored: D⁻¹.
     inverse_pivots: Vec<Lanes>,
-    /// For each 16 coordinates b and s.
+    /// For each 16 coordinates [`SIDES`].
     sides: Vec<Lanes>,
-    /// Once solved L⁻¹b and L⁻¹s; in a descent b − Ax.
+    /// Once solved L⁻¹b and L⁻¹s for each 16 coordinates; in a descent b − Ax.
     halfway: Vec<Lanes>,
     solution: Vec<Lanes>,
     /// A in full, row by row; empty until it is descended on.
@@ -86,8 +73,8 @@ struct Gathered {
     rows: Vec<Lanes>,
     /// w·x, where there are weights.
     weighted: Vec<Lanes>,
-    /// y and w.
-    targets: Vec<Lanes>,
+    /// What each row is multiplied by for [`SIDES`]: y, w, and its entries in a narrow last column, times w.
+    multiples: Vec<Lanes>,
 }
 
 impl NormalEquations {
@@ -102,18 +89,19 @@ impl NormalEquations {
         Self {
             k,
             blocks,
+            narrow: narrow(k),
             matrix: vec![Lanes::ZERO; tiles],
             factor: vec![Lanes::ZERO; tiles],
             transposed: vec![Lanes::ZERO; blocks * LANES],
             inverse_pivots: vec![Lanes::ZERO; blocks],
-            sides: vec![Lanes::ZERO; 2 * blocks],
+            sides: vec![Lanes::ZERO; SIDES * blocks],
             halfway: vec![Lanes::ZERO; 2 * blocks],
             solution: vec![Lanes::ZERO; blocks],
             full: Vec::new(),
             gathered: Gathered {
                 rows: vec![Lanes::ZERO; blocks * DEPTH],
                 weighted: vec![Lanes::ZERO; blocks * DEPTH],
-                targets: vec![Lanes::ZERO; DEPTH],
+                multiples: vec![Lanes::ZERO; DEPTH],
             },
         }
     }
@@ -127,12 +115,24 @@ impl NormalEquations {
     pub fn clear(&mut self, ridge: f32) {
         self.matrix.fill(Lanes::ZERO);
         self.sides.fill(Lanes::ZERO);
-        for coordinate in 0..self.blocks * LANES {
-            let (block, lane) = (coordinate / LANES, coordinate % LANES);
-            // The padding solves for zeros, so that it needs no case of its own.
-            let entry = if coordinate < self.k { ridge } else { 1.0 };
-            self.matrix[start_of(block) + coordinate].0[lane] = entry;
+        for block in 0..self.blocks {
+            let live = self.live(block);
+            let diagonal = &mut self.matrix[start_of(block) + block * LANES..][..LANES];
+            for lane in 0..LANES {
+                // The padding solves for zeros, so that it needs no case of its own.
+                diagonal[lane].0[lane] = if lane < live { ridge } else { 1.0 };
+            }
         }
+        let last = SIDES * (self.blocks - 1);
+        for lane in 0..self.narrow {
+            self.sides[last + 2 + lane].0[lane] = ridge;
+        }
+    }
+
+    /// How many of 16 coordinates are unknowns rather than padding.
+    #[inline(always)]
+    fn live(&self, block: usize) -> usize {
+        LANES.min(self.k - block * LANES)
     }
 
     /// Adds rows. See [`crate::twin::normal_equations`].
@@ -149,6 +149,7 @@ impl NormalEquations {
     /// Factors A = LDLᵀ, in place. A pivot that rounding has left less than a millionth of its diagonal entry stands for
     /// a direction that no row and no ridge determines; its unknown will be zero. See [`crate::twin::factor`].
     pub fn factor(&mut self, isa: Isa) {
+        self.place_narrow_column();
         dispatch!(isa.0, simd => self.factor_tiles(simd));
     }
 
@@ -171,12 +172,13 @@ impl NormalEquations {
     /// [`crate::twin::descend_non_negative`].
     pub fn descend_non_negative(&mut self, isa: Isa, rounds: usize, x: &mut [f32]) -> f32 {
         let x = &mut x[..self.k];
+        self.place_narrow_column();
         dispatch!(isa.0, simd => self.descend(simd, rounds, x))
     }
 
     /// b, k entries.
     pub fn right_hand_side(&self) -> impl Iterator<Item = f32> + '_ {
-        self.sides.iter().step_by(2).flat_map(|side| side.0).take(self.k)
+        self.sides.iter().step_by(SIDES).flat_map(|side| side.0).take(self.k)
     }
 
     fn copy_solution(&self, out: &mut [f32]) {
@@ -189,32 +191,25 @@ impl NormalEquations {
     fn add_samples<S: Simd>(&mut self, simd: S, samples: Samples<'_>) {
         for start in (0..samples.rows.len()).step_by(DEPTH) {
             let part = start..(start + DEPTH).min(samples.rows.len());
-            for (l, sample) in part.clone().enumerate() {
-                let weight = samples.weights.map(|weights| weights[sample]);
-                self.gather(simd, l, samples.matrix, samples.rows[sample] as usize, weight);
-                self.gathered.targets[l].0[..2]
-                    .copy_from_slice(&[samples.targets[sample], weight.unwrap_or(1.0)]);
-            }
-            self.sum(simd, part.len(), samples.weights.is_some());
+            let samples = Samples {
+                matrix: samples.matrix,
+                rows: &samples.rows[part.clone()],
+                weights: samples.weights.map(|weights| &weights[part.clone()]),
+                targets: &samples.targets[part],
+            };
+            self.gathered.fill(simd, self.k, samples);
+            self.sum(simd, samples.rows.len(), samples.weights.is_some());
         }
     }
 
-    /// Copies a row into the tiles.
-    #[inline(always)]
-    fn gather<S: Simd>(&mut self, simd: S, l: usize, matrix: &[f32], row: usize, weight: Option<f32>) {
-        let stride = padded(self.k);
-        let row = &matrix[row * stride..][..stride];
-        let Gathered { rows, weighted, .. } = &mut self.gathered;
-        if stride < LANES {
-            rows[l].0[..LANES / 2].copy_from_slice(row);
-        }
-        for (block, entries) in row.chunks_exact(LANES).enumerate() {
-            rows[block * DEPTH + l].store(f32x16::from_slice(simd, entries));
-        }
-        if let Some(weight) = weight {
-            let weight = f32x16::splat(simd, weight);
-            for block in 0..self.blocks {
-                weighted[block * DEPTH + l].store(rows[block * DEPTH + l].load(simd) * weight);
+    /// Puts the rows of a narrow last column of tiles where they belong.
+    fn place_narrow_column(&mut self) {
+        let column = &mut self.matrix[start_of(self.blocks - 1)..];
+        for (rows, sides) in column.chunks_exact_mut(LANES).zip(self.sides.chunks_exact(SIDES)) {
+            for lane in 0..self.narrow {
+                for (row, entry) in rows.iter_mut().zip(sides[2 + lane].0) {
+                    row.0[lane] = entry;
+                }
             }
         }
     }
@@ -222,19 +217,62 @@ impl NormalEquations {
     /// Adds the first `len` gathered rows to A, b and s.
     #[inline(always)]
     fn sum<S: Simd>(&mut self, simd: S, len: usize, by_weight: bool) {
-        let Gathered { rows, weighted, targets } = &self.gathered;
-        let left = if by_weight { weighted } else { rows };
-        let mut tiles = Sums { rows, len, matrix: &mut self.matrix };
-        for block in 0..self.blocks {
-            row_of_tiles(simd, &left[block * DEPTH..][..len], block, self.blocks, &mut tiles);
+        let Gathered { rows, weighted, multiples } = &self.gathered;
+        let right = if by_weight { weighted } else { rows };
+        let columns = if self.narrow > 0 { self.blocks - 1 } else { self.blocks };
+        let mut tiles = Sums { right, len, matrix: &mut self.matrix };
+        for block in 0..columns {
+            row_of_tiles(simd, &rows[block * DEPTH..][..len], block, columns, &mut tiles);
         }
-        two_rows(simd, &targets[..len], &mut self.sides, |column| &rows[column * DEPTH..][..len]);
+        let (multiples, sides) = (&multiples[..len], &mut self.sides);
+        let gathered = |block: usize| &rows[block * DEPTH..][..len];
+        match self.narrow {
+            0 => few_rows::<S, 2>(simd, multiples, sides, gathered),
+            1 | 2 => few_rows::<S, 4>(simd, multiples, sides, gathered),
+            _ => few_rows::<S, SIDES>(simd, multiples, sides, gathered),
+        }
+    }
+}
+
+impl Gathered {
+    /// Takes up to [`DEPTH`] rows of k entries.
+    #[inline(always)]
+    fn fill<S: Simd>(&mut self, simd: S, k: usize, samples: Samples<'_>) {
+        let (stride, last) = (padded(k), (k - 1) / LANES * DEPTH);
+        // As slices, whose places in memory need not be looked up again after each store.
+        let (rows, weighted) = (&mut self.rows[..], &mut self.weighted[..]);
+        let multiples = &mut self.multiples[..samples.rows.len()];
+        for l in 0..samples.rows.len() {
+            let row = &samples.matrix[samples.rows[l] as usize * stride..][..stride];
+            if stride < LANES {
+                rows[l].0[..LANES / 2].copy_from_slice(row);
+            }
+            let (mut at, mut tile) = (0, l);
+            while at + LANES <= stride {
+                rows[tile].store(f32x16::from_slice(simd, &row[at..at + LANES]));
+                at += LANES;
+                tile += DEPTH;
+            }
+            let mut tail = &rows[last + l];
+            let mut weight = 1.0;
+            if let Some(weights) = samples.weights {
+                weight = weights[l];
+                for tile in (l..=last + l).step_by(DEPTH) {
+                    weighted[tile].store(rows[tile].load(simd) * f32x16::splat(simd, weight));
+                }
+                tail = &weighted[last + l];
+            }
+            let multiples = &mut multiples[l].0;
+            multiples[0] = samples.targets[l];
+            multiples[1] = weight;
+            multiples[2..SIDES].copy_from_slice(&tail.0[..NARROW]);
+        }
     }
 }
 
 /// Gathered rows, and A.
 struct Sums<'a> {
-    rows: &'a [Lanes],
+    right: &'a [Lanes],
     len: usize,
     matrix: &'a mut [Lanes],
 }
@@ -242,7 +280,7 @@ struct Sums<'a> {
 impl Tiles for Sums<'_> {
     #[inline(always)]
     fn right(&self, column: usize) -> &[Lanes] {
-        &self.rows[column * DEPTH..][..self.len]
+        &self.right[column * DEPTH..][..self.len]
     }
 
     #[inline(always)]

@@ -2,8 +2,8 @@
 
 use fearless_simd::{Simd, f32x16, prelude::*};
 
-use super::{Lanes, start_of};
-use crate::LANES;
+use super::{SIDES, start_of};
+use crate::{LANES, Lanes};
 
 /// Columns of 16 coordinates, and the tiles that sums of outer products with them are added to.
 pub(super) trait Tiles {
@@ -97,43 +97,61 @@ fn part<S: Simd, const R: usize, const C: usize>(
     }
 }
 
-/// To `sides`, of which each 16 coordinates have two, adds Σ_l `(left_l[0], left_l[1])` · right(c)_lᵀ, l in order.
+/// To the first R of each 16 coordinates' [`SIDES`] adds Σ_l `left_l[..R]` · right(block)_lᵀ, l in order.
 #[inline(always)]
-pub(super) fn two_rows<'a, S: Simd>(
+pub(super) fn few_rows<'a, S: Simd, const R: usize>(
     simd: S,
     left: &[Lanes],
     sides: &mut [Lanes],
     right: impl Fn(usize) -> &'a [Lanes],
 ) {
-    let columns = sides.len() / 2;
-    for column in (0..columns).step_by(4) {
-        match (columns - column).min(4) {
-            1 => two_rows_of::<S, 1>(simd, left, &mut sides[2 * column..], [right(column)]),
-            2 => two_rows_of(simd, left, &mut sides[2 * column..], [0, 1].map(|c| right(column + c))),
-            3 => two_rows_of(simd, left, &mut sides[2 * column..], [0, 1, 2].map(|c| right(column + c))),
-            _ => two_rows_of(simd, left, &mut sides[2 * column..], [0, 1, 2, 3].map(|c| right(column + c))),
+    let blocks = sides.len() / SIDES;
+    // As many blocks at a time as leave their sums in registers.
+    let most = if R == 2 || S::f32s::LEN == LANES { 4 } else { 1 };
+    let mut block = 0;
+    while block < blocks {
+        let sides = &mut sides[SIDES * block..];
+        match (blocks - block).min(most) {
+            1 => few_rows_of::<S, R, 1>(simd, left, sides, [right(block)]),
+            2 => few_rows_of::<S, R, 2>(simd, left, sides, [0, 1].map(|c| right(block + c))),
+            3 => few_rows_of::<S, R, 3>(simd, left, sides, [0, 1, 2].map(|c| right(block + c))),
+            _ => few_rows_of::<S, R, 4>(simd, left, sides, [0, 1, 2, 3].map(|c| right(block + c))),
         }
+        block += most;
     }
 }
 
+/// Of C blocks.
 #[inline(always)]
-fn two_rows_of<S: Simd, const C: usize>(simd: S, left: &[Lanes], sides: &mut [Lanes], right: [&[Lanes]; C]) {
-    let mut sums = [[f32x16::splat(simd, 0.0); 2]; C];
-    let sides = &mut sides[..2 * C];
+fn few_rows_of<S: Simd, const R: usize, const C: usize>(
+    simd: S,
+    left: &[Lanes],
+    sides: &mut [Lanes],
+    right: [&[Lanes]; C],
+) {
+    let mut sums = [[f32x16::splat(simd, 0.0); R]; C];
+    let sides = &mut sides[..SIDES * (C - 1) + R];
     for c in 0..C {
-        sums[c] = [sides[2 * c].load(simd), sides[2 * c + 1].load(simd)];
+        for r in 0..R {
+            sums[c][r] = sides[SIDES * c + r].load(simd);
+        }
     }
     let right: [&[Lanes]; C] = std::array::from_fn(|c| &right[c][..left.len()]);
     for l in 0..left.len() {
-        let (first, second) = (f32x16::splat(simd, left[l].0[0]), f32x16::splat(simd, left[l].0[1]));
+        let mut multiples = [f32x16::splat(simd, 0.0); R];
+        for r in 0..R {
+            multiples[r] = f32x16::splat(simd, left[l].0[r]);
+        }
         for c in 0..C {
-            let column = right[c][l].load(simd);
-            sums[c][0] = first.mul_add_precise(column, sums[c][0]);
-            sums[c][1] = second.mul_add_precise(column, sums[c][1]);
+            let entries = right[c][l].load(simd);
+            for r in 0..R {
+                sums[c][r] = multiples[r].mul_add_precise(entries, sums[c][r]);
+            }
         }
     }
     for c in 0..C {
-        sides[2 * c].store(sums[c][0]);
-        sides[2 * c + 1].store(sums[c][1]);
+        for r in 0..R {
+            sides[SIDES * c + r].store(sums[c][r]);
+        }
     }
 }

@@ -2,9 +2,9 @@
 
 use fearless_simd::{Simd, f32x16, prelude::*};
 
-use super::{Lanes, NormalEquations, start_of};
-use crate::LANES;
+use super::{NormalEquations, SIDES, start_of};
 use crate::dot::{sum, sums_of_sixteen};
+use crate::{LANES, Lanes};
 
 /// What is left of a corner below this part of it is taken for zero.
 pub(crate) const NO_CORNER: f32 = 1e-6;
@@ -30,7 +30,8 @@ impl NormalEquations {
         for block in 0..self.blocks {
             let factor = &self.factor[start_of(block)..start_of(block + 1)];
             let (known, own) = factor.split_at(block * LANES);
-            let (mut b, mut s) = (self.sides[2 * block].load(simd), self.sides[2 * block + 1].load(simd));
+            let (mut b, mut s) =
+                (self.sides[SIDES * block].load(simd), self.sides[SIDES * block + 1].load(simd));
             for (sides, rows) in self.halfway.chunks_exact(2).zip(known.chunks_exact(LANES)) {
                 for (j, row) in rows.iter().enumerate() {
                     let row = row.load(simd);
@@ -38,7 +39,7 @@ impl NormalEquations {
                     s = f32x16::splat(simd, sides[1].0[j]).mul_add_precise(row, s);
                 }
             }
-            for j in 0..LANES {
+            for j in 0..self.live(block) {
                 let row = own[j].load(simd);
                 b = f32x16::splat(simd, b[j]).mul_add_precise(row, b);
                 s = f32x16::splat(simd, s[j]).mul_add_precise(row, s);
@@ -76,7 +77,7 @@ impl NormalEquations {
             }
             let mut unknown = self.solution[block].load(simd) + sums_of_sixteen(sums);
             let columns: &[Lanes] = &self.transposed[block * LANES..][..LANES];
-            for j in (0..LANES).rev() {
+            for j in (0..self.live(block)).rev() {
                 let column = columns[j].load(simd);
                 unknown = f32x16::splat(simd, unknown[j]).mul_add_precise(column, unknown);
             }
