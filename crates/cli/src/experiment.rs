@@ -144,10 +144,24 @@ fn say_fit(evaluation: &Evaluation, out: &mut Output) -> Result<(), Failure> {
         format::counted(evaluation.metrics["rmse"].users, "user"),
     );
     out.step("Test", tested, Some(evaluation.seconds.evaluate))?;
-    match &evaluation.ranking {
-        Some(ranking) => Ok(out.note(&ranked(ranking))?),
-        None => Ok(()),
+    if let Some(ranking) = &evaluation.ranking {
+        out.note(&ranked(ranking))?;
     }
+    say_coverage(evaluation, out)
+}
+
+/// How much the intervals of the last fold's model hold.
+fn say_coverage(evaluation: &Evaluation, out: &mut Output) -> Result<(), Failure> {
+    let Some(fold) = evaluation.folds.last().filter(|fold| !fold.coverage.is_empty()) else { return Ok(()) };
+    let held: Vec<String> = fold
+        .coverage
+        .iter()
+        .map(|coverage| {
+            format!("{:.1} % in those of {} %", 100.0 * coverage.found, 100.0 * coverage.promised)
+        })
+        .collect();
+    out.note(&format!("of the test ratings the model's intervals hold {}", held.join(", ")))?;
+    Ok(())
 }
 
 /// How the number of epochs was found.

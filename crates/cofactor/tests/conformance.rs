@@ -36,7 +36,14 @@ fn configurations() -> Vec<(String, &'static Entry, Box<dyn Configured>)> {
                 parameters.insert("epochs".into(), Value::from(5));
             }
             if entry.knobs.iter().any(|knob| knob.name == "factors") {
-                parameters.insert("factors".into(), Value::from(20));
+                let factors = if entry.name == "bfm" { 3 } else { 20 };
+                parameters.insert("factors".into(), Value::from(factors));
+            }
+            if entry.name == "bfm" {
+                // Two groups of chains, one of which is not full, and a sweep that computes all anew.
+                for (name, value) in [("chains", 11), ("burn_in", 1), ("samples", 2)] {
+                    parameters.insert(name.into(), Value::from(value));
+                }
             }
             let name = format!("{} {set}", entry.name);
             let configured = entry.configure(&parameters).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -70,11 +77,23 @@ fn is_test(rating: &Rating) -> bool {
 
 fn fit(algorithm: &dyn Configured, train: &Ratings, threads: usize, isa: Isa) -> Box<dyn Model> {
     let mut run = Run::new(42, threads).expect("threads").with_isa(isa);
-    algorithm.fit(train, &mut run).expect("it trains on planted data")
+    algorithm.fit(&suited(algorithm, train), &mut run).expect("it trains on planted data")
 }
 
-fn bits(tensors: &Tensors) -> Vec<(String, Vec<u32>)> {
-    tensors.0.iter().map(|(name, tensor)| (name.clone(), tensor.data.bits().to_vec())).collect()
+/// The ratings; rounded to whole steps, and then without times, for a model that takes steps alone.
+fn suited(algorithm: &dyn Configured, train: &Ratings) -> Ratings {
+    if algorithm.config().get("target").is_none_or(|target| target != "probit") {
+        return train.clone();
+    }
+    let (starts, items, values) = train.rows_compressed();
+    let steps = values.iter().map(|value| value.round().clamp(1.0, 5.0)).collect();
+    let catalog = std::sync::Arc::clone(train.catalog());
+    Ratings::from_rows(catalog, train.scale(), starts.to_vec(), items.to_vec(), steps)
+        .expect("they are in order")
+}
+
+fn bits(tensors: &Tensors) -> Vec<(String, Vec<u8>)> {
+    tensors.0.iter().map(|(name, tensor)| (name.clone(), tensor.data.bytes().to_vec())).collect()
 }
 
 #[test]
@@ -115,7 +134,7 @@ fn an_interrupted_fit_leaves_nothing_and_one_that_is_not_has_the_same_bits() {
             interrupt.request();
             ControlFlow::Continue(())
         });
-        let first = algorithm.fit(&train, &mut run);
+        let first = algorithm.fit(&suited(&*algorithm, &train), &mut run);
         drop(run);
         if !interrupt.requested() {
             assert!(first.is_ok(), "{name} has no epochs");
@@ -125,7 +144,7 @@ fn an_interrupted_fit_leaves_nothing_and_one_that_is_not_has_the_same_bits() {
         {
             assert!(matches!(first, Err(Error::Interrupted)), "{name}");
         }
-        let second = algorithm.fit(&train, &mut Run::new(42, 2).unwrap());
+        let second = algorithm.fit(&suited(&*algorithm, &train), &mut Run::new(42, 2).unwrap());
         assert!(matches!(second, Err(Error::Interrupted)), "{name}");
     }
 }
@@ -184,7 +203,7 @@ fn another_seed_gives_other_factors() {
     for (name, _, algorithm) in configurations() {
         let fit = |seed| {
             let mut run = Run::new(seed, 1).expect("a thread");
-            algorithm.fit(&train, &mut run).expect("it trains")
+            algorithm.fit(&suited(&*algorithm, &train), &mut run).expect("it trains")
         };
         let (first, second) = (fit(1), fit(2));
         let random = first.factors().is_some_and(|factors| factors.k() > 0);
@@ -209,6 +228,7 @@ fn a_model_comes_back_from_its_tensors() {
         damaged.0.values_mut().for_each(|tensor| match &mut tensor.data {
             Data::F32(data) => data.fill(f32::NAN),
             Data::U32(data) => data.fill(u32::MAX),
+            Data::Half(data) => data.fill(u16::MAX),
         });
         assert!(algorithm.restore(damaged, &train).is_err(), "{name}: damaged tensors are accepted");
         assert!(
@@ -287,6 +307,7 @@ fn a_planted_matrix_is_recovered() {
             "slope-one" => (&[], 0.98 * spread),
             "svdpp" | "timesvdpp" => (&RANK_TWO_WITH_SETS, 1.25 * noise),
             "als" => (&[("factors", "4"), ("reg", "0.02")], 1.15 * noise),
+            "bfm" => (&[("features", "mf"), ("factors", "2"), ("burn_in", "60")], 1.15 * noise),
             "nmf" => (&[("factors", "6"), ("reg", "0.01"), ("epochs", "150")], 1.5 * noise),
             other => {
                 panic!("say here how well '{other}' must recover a planted matrix of rank 2 with biases")

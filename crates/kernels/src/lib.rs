@@ -17,6 +17,8 @@
 )]
 
 mod dot;
+pub mod gibbs;
+mod half;
 mod isa;
 mod lanes;
 mod link;
@@ -28,6 +30,7 @@ mod sgd;
 pub mod twin;
 
 pub use dot::{dot, dot_rows};
+pub use half::{by_sample, from_half, to_half};
 pub use isa::Isa;
 use lanes::Lanes;
 pub use link::Link;

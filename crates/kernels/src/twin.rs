@@ -110,6 +110,16 @@ fn move_rows(p: &mut [f32], q: &mut [f32], pull: [f32; 2], keep: [f32; 2]) {
     }
 }
 
+/// For each sample both levels, and then the products of the vectors' entries in order.
+pub fn by_sample(k: usize, own: &[f32], row: &[u16], out: &mut [f32]) {
+    for (sample, out) in out.iter_mut().enumerate() {
+        let place = |f: usize| (sample / LANES * (k + 1) + f) * LANES + sample % LANES;
+        *out = (0..k).fold(own[place(k)] + crate::from_half(row[place(k)]), |sum, f| {
+            own[place(f)].mul_add(crate::from_half(row[place(f)]), sum)
+        });
+    }
+}
+
 /// One pass of stochastic gradient descent over the ratings of one row, whose mates are `rows` of the other side.
 ///
 /// For each rating, with a = p + z and b = q + w, and e = `error`(place, aᵀb) taken before anything moves:

@@ -203,6 +203,12 @@ impl Fitted {
             let array = match tensor.data {
                 Data::F32(data) => data.into_pyarray(py).reshape(tensor.shape)?.into_any(),
                 Data::U32(data) => data.into_pyarray(py).reshape(tensor.shape)?.into_any(),
+                // NumPy has no bfloat16; each is an f32 exactly.
+                Data::Half(data) => {
+                    let wide: Vec<f32> =
+                        data.into_iter().map(|half| f32::from_bits(u32::from(half) << 16)).collect();
+                    wide.into_pyarray(py).reshape(tensor.shape)?.into_any()
+                }
             };
             arrays.set_item(name, array)?;
         }

@@ -21,6 +21,7 @@ LARGE = "synth:users=6000,items=3000,ratings=1000000"
 # Long single epochs at the size of MovieLens 1M, and a model that has no epochs.
 SLOW = {
     "als": {"factors": 128, "epochs": 50},
+    "bfm": {"factors": 32, "samples": 500},
     "svdpp": {"factors": 64, "epochs": 50},
     "timesvdpp": {"factors": 64, "epochs": 50},
     "mf": {"factors": 128, "epochs": 2000},

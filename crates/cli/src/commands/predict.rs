@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// An item, by id or title
     #[arg(long, short, value_name = "ID|TITLE", requires = "user")]
     item: Option<String>,
+    /// Where the rating lies with this probability, for a model that knows how sure it is
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    interval: Option<f64>,
     /// A file of pairs; - for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "item"])]
     pairs: Option<PathBuf>,
@@ -50,6 +53,23 @@ struct Answer {
     title: Option<String>,
     #[serde(flatten)]
     prediction: Prediction,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<Interval>,
+}
+
+/// Where a rating lies with some probability.
+#[derive(Serialize)]
+struct Interval {
+    share: f64,
+    low: f32,
+    high: f32,
+}
+
+/// What is asked of every prediction.
+#[derive(Clone, Copy)]
+struct Asked {
+    unknown: Unknown,
+    interval: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -64,10 +84,10 @@ struct Many<'a> {
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let recommender = Recommender::open(&args.file)?;
-    let unknown = args.unknown.policy();
+    let asked = Asked { unknown: args.unknown.policy(), interval: args.interval };
     match (&args.pairs, &args.user, &args.item) {
-        (Some(pairs), ..) => many(&recommender, pairs, unknown, context),
-        (None, Some(user), Some(item)) => one(&recommender, (user, item), unknown, context),
+        (Some(pairs), ..) => many(&recommender, pairs, asked, context),
+        (None, Some(user), Some(item)) => one(&recommender, (user, item), asked, context),
         _ => Err(Failure::usage("predict what?", "give --user and --item, or --pairs")),
     }
 }
@@ -75,16 +95,25 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
 fn one(
     recommender: &Recommender,
     (user, item): (&str, &str),
-    unknown: Unknown,
+    asked: Asked,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    let answer = answer(recommender, user, item, unknown)?;
+    let answer = answer(recommender, user, item, asked)?;
     let out = &mut context.out;
     if out.is_json() {
         return Ok(out.object(&One { prediction: &answer })?);
     }
     let name = answer.title.as_deref().unwrap_or(&answer.item);
-    out.line(format_args!("{HEAD}{:.2}{HEAD:#}  {name}", answer.prediction.clipped))?;
+    let value = answer.prediction.clipped;
+    match &answer.interval {
+        None => out.line(format_args!("{HEAD}{value:.2}{HEAD:#}  {name}"))?,
+        Some(Interval { share, low, high }) => {
+            let percent = share * 100.0;
+            out.line(format_args!(
+                "{HEAD}{value:.2}{HEAD:#}  {name}  ({low:.2} to {high:.2} with {percent} % probability)"
+            ))?;
+        }
+    }
     if answer.prediction.basis != Basis::Model {
         let who = match (answer.prediction.known_user, answer.prediction.known_item) {
             (false, false) => "user and item are",
@@ -96,7 +125,14 @@ fn one(
     Ok(())
 }
 
-fn answer(recommender: &Recommender, user: &str, item: &str, unknown: Unknown) -> Result<Answer, Error> {
+/// A probability.
+fn share(written: &str) -> Result<f64, String> {
+    let share = written.parse::<f64>().ok().filter(|&share| share > 0.0 && share < 1.0);
+    share.ok_or_else(|| "write a probability between 0 and 1, such as 0.9".to_owned())
+}
+
+fn answer(recommender: &Recommender, user: &str, item: &str, asked: Asked) -> Result<Answer, Error> {
+    let Asked { unknown, interval } = asked;
     let named = match recommender.find_item(item) {
         Ok(named) => Some(named),
         Err(Error::UnknownId { .. }) if unknown != Unknown::Error => None,
@@ -105,15 +141,19 @@ fn answer(recommender: &Recommender, user: &str, item: &str, unknown: Unknown) -
     let id = named.map_or_else(|| item.to_owned(), |named: NamedItem<'_>| named.id.to_string());
     let prediction = recommender.predict(user, &id, unknown)?;
     let title = named.and_then(|named| named.title).map(str::to_owned);
-    Ok(Answer { user: user.to_owned(), item: id, title, prediction })
+    let scale = recommender.file().data.scale;
+    let interval = interval.map(|share| {
+        let [low, high] = prediction.interval(share, scale).ok_or_else(|| {
+            let algorithm = &recommender.file().algorithm;
+            let problem = format!("a '{algorithm}' model does not say how sure it is of this prediction");
+            Error::unsupported(problem, "train 'bfm', and ask it about users and items that it knows")
+        })?;
+        Ok::<_, Error>(Interval { share, low, high })
+    });
+    Ok(Answer { user: user.to_owned(), item: id, title, prediction, interval: interval.transpose()? })
 }
 
-fn many(
-    recommender: &Recommender,
-    path: &Path,
-    unknown: Unknown,
-    context: &mut Context,
-) -> Result<(), Failure> {
+fn many(recommender: &Recommender, path: &Path, asked: Asked, context: &mut Context) -> Result<(), Failure> {
     let input: Box<dyn BufRead> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
@@ -123,19 +163,23 @@ fn many(
     let json = context.out.is_json();
     let mut out = context.out.writer();
     if !json {
-        writeln!(out, "user\titem\ttitle\tpredicted")?;
+        let bounds = if asked.interval.is_some() { "\tlow\thigh" } else { "" };
+        writeln!(out, "user\titem\ttitle\tpredicted{bounds}")?;
     }
     for (number, line) in (1_u64..).zip(input.lines()) {
         let line = line.map_err(Error::io("read", path))?;
         let Some((user, item)) = pair(&line, number, path)? else { continue };
-        let answer =
-            answer(recommender, user, item, unknown).map_err(|error| placed(&error, number, path))?;
+        let answer = answer(recommender, user, item, asked).map_err(|error| placed(&error, number, path))?;
         if json {
             answers.push(answer);
         } else {
             let title = answer.title.as_deref().unwrap_or_default().replace('\t', " ");
             let (user, item, value) = (&answer.user, &answer.item, answer.prediction.clipped);
-            writeln!(out, "{user}\t{item}\t{title}\t{value}")?;
+            write!(out, "{user}\t{item}\t{title}\t{value}")?;
+            if let Some(Interval { low, high, .. }) = answer.interval {
+                write!(out, "\t{low}\t{high}")?;
+            }
+            writeln!(out)?;
         }
     }
     out.flush()?;

@@ -183,3 +183,30 @@ fn a_file_that_is_no_model_is_refused() {
         assert!(said.err.contains(file), "{}", said.err);
     }
 }
+
+#[test]
+fn a_model_that_knows_how_sure_it_is_gives_intervals() {
+    let scratch = trained();
+    let said = scratch.run("predict m.cofactor --user 1 --item 2 --interval 0.9");
+    assert!(said.err.contains("a 'mf' model does not say how sure it is"), "{}", said.err);
+    let said = scratch.run("predict m.cofactor --user 1 --item 2 --interval 90");
+    assert_eq!(said.status, Some(2), "{}", said.err);
+
+    let parameters = "--model bfm --set factors=2 --set chains=8 --set burn_in=2 --set samples=4";
+    let said = scratch.run(&format!("train {SMALL} {parameters} -o b.cofactor"));
+    assert_eq!(said.status, Some(0), "{}", said.err);
+    let of_share = |share: &str| {
+        let asked = format!("predict b.cofactor --user 1 --item 2 --interval {share}");
+        let answer = scratch.json(&asked)["prediction"].clone();
+        let number = |value: &Value| value.as_f64().unwrap();
+        let (low, high) = (number(&answer["interval"]["low"]), number(&answer["interval"]["high"]));
+        assert!(low < number(&answer["clipped"]) && number(&answer["clipped"]) < high, "{answer}");
+        assert!(number(&answer["sd"]) > 0.0);
+        (low, high)
+    };
+    let (half, most) = (of_share("0.5"), of_share("0.9"));
+    assert!(most.0 <= half.0 && half.1 <= most.1 && most != half, "{half:?} {most:?}");
+    scratch.file("pairs.csv", "1,2\n");
+    let said = scratch.run("predict b.cofactor --pairs pairs.csv --interval 0.9");
+    assert!(said.out.starts_with("user\titem\ttitle\tpredicted\tlow\thigh\n1\t2\t"), "{}", said.out);
+}

@@ -202,7 +202,7 @@ fn compared(contestant: &Contestant, outcome: Outcome) -> Measured {
 }
 
 fn bytes(model: &dyn Model) -> usize {
-    model.tensors().0.values().map(|tensor| size_of_val(tensor.data.bits())).sum()
+    model.tensors().0.values().map(|tensor| size_of_val(tensor.data.bytes())).sum()
 }
 
 /// The best first, with the others' differences to it and the folds that each won. The best has the lowest RMSE, or where rankings were measured, the best

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::clock::Clock;
+use super::coverage::{Coverage, coverage};
 use super::early::{self, EarlyStopping, Found};
 use super::metric::{Errors, Estimates, Summary, summarize};
 use super::ranking::{self, Asked, RankingFigures, Rankings};
@@ -103,6 +104,9 @@ pub struct FoldResult {
     pub test: usize,
     /// The metrics of the test part by name.
     pub metrics: Estimates,
+    /// How much the model's intervals hold of what they promise, where it has any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coverage: Vec<Coverage>,
     /// The metrics of rankings, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranking: Option<RankingFigures>,
@@ -376,6 +380,8 @@ fn one_fold(
 
     let predictions = predictions_of_fold(&*model, &fold, options.clip, run.pool())?;
     let (errors, predictions) = measured(&fold.test, predictions, options.clip)?;
+    // Users who are held out whole have no intervals: the model has never seen them.
+    let coverage = if fold.folded.is_none() { coverage(&*model, &fold.test, run.pool()) } else { Vec::new() };
     let asked = options.ranking.as_ref();
     let rankings = asked.map(|asked| ranking::rank(&*model, &fold, asked, run.pool())).transpose()?;
     let epochs = run.epochs().to_vec();
@@ -387,6 +393,7 @@ fn one_fold(
         train: fold.train.len(),
         test: fold.test.len(),
         metrics,
+        coverage,
         ranking: rankings.as_ref().map(Rankings::figures),
         unseen,
         epochs,

@@ -27,6 +27,12 @@ pub trait Model: Send + Sync {
     /// The predictions for all n items, in the order of their indices. `out` has n entries. Cost: O(nk).
     fn predict_all(&self, user: Option<User>, time: Option<Time>, out: &mut [f32]);
 
+    /// How far a rating is expected to lie from its prediction: the standard deviation of what the model does not know and of the noise together, in units
+    /// of the ratings. `None` for a model that does not say how sure it is.
+    fn spread(&self, _query: Query) -> Option<f32> {
+        None
+    }
+
     /// The model as biases and one inner product, if it is one: for top-N and similarity.
     fn factors(&self) -> Option<&Factors>;
 
@@ -125,14 +131,17 @@ pub enum Data {
     F32(Vec<f32>),
     /// Indices and counts.
     U32(Vec<u32>),
+    /// Numbers in half the memory: the upper halves of f32, bfloat16.
+    Half(Vec<u16>),
 }
 
 impl Data {
-    /// The entries' bits, to compare two models by.
-    pub fn bits(&self) -> &[u32] {
+    /// The entries' bytes in memory, to compare two models by.
+    pub fn bytes(&self) -> &[u8] {
         match self {
             Self::F32(data) => bytemuck::cast_slice(data),
-            Self::U32(data) => data,
+            Self::U32(data) => bytemuck::cast_slice(data),
+            Self::Half(data) => bytemuck::cast_slice(data),
         }
     }
 
@@ -140,6 +149,7 @@ impl Data {
         match self {
             Self::F32(data) => data.len(),
             Self::U32(data) => data.len(),
+            Self::Half(data) => data.len(),
         }
     }
 }
@@ -151,6 +161,14 @@ impl Tensors {
     /// When the shape and the number of entries differ: an error of the algorithm.
     pub fn insert(&mut self, name: &str, shape: &[usize], data: Vec<f32>) {
         self.insert_data(name, shape, Data::F32(data));
+    }
+
+    /// Adds an array of bfloat16.
+    ///
+    /// # Panics
+    /// As [`Self::insert`].
+    pub fn insert_halves(&mut self, name: &str, shape: &[usize], data: Vec<u16>) {
+        self.insert_data(name, shape, Data::Half(data));
     }
 
     /// Adds a vector of indices or counts.
@@ -177,7 +195,21 @@ impl Tensors {
                     Err(Error::unsupported(format!("tensor '{name}' holds {} at {at}", data[at]), ""))
                 }
             },
-            (_, Data::U32(_)) => Err(Error::unsupported(format!("tensor '{name}' holds no f32"), "")),
+            _ => Err(Error::unsupported(format!("tensor '{name}' holds no f32"), "")),
+        }
+    }
+
+    /// [`Self::take`] for an array of bfloat16.
+    pub fn take_halves<const D: usize>(&mut self, name: &str) -> Result<([usize; D], Vec<u16>)> {
+        const INFINITE: u16 = 0x7F80;
+        match self.take_data(name)? {
+            (shape, Data::Half(data)) => match data.iter().position(|half| half & INFINITE == INFINITE) {
+                None => Ok((shape, data)),
+                Some(at) => {
+                    Err(Error::unsupported(format!("tensor '{name}' holds no finite number at {at}"), ""))
+                }
+            },
+            _ => Err(Error::unsupported(format!("tensor '{name}' holds no bfloat16"), "")),
         }
     }
 
@@ -197,7 +229,7 @@ impl Tensors {
                     Err(Error::unsupported(problem, ""))
                 }
             },
-            (_, Data::F32(_)) => Err(Error::unsupported(format!("tensor '{name}' holds no u32"), "")),
+            _ => Err(Error::unsupported(format!("tensor '{name}' holds no u32"), "")),
         }
     }
 

@@ -28,6 +28,10 @@ pub enum Purpose {
     Example = 6,
     /// The order of the rows in a pass; by pass.
     RowOrder = 7,
+    /// The key of a chain's normal numbers; by chain.
+    Chain = 8,
+    /// What a sweep of a chain draws beside its weights; by chain and sweep.
+    Sweep = 9,
     /// Which parameters a trial of a search has; by trial.
     Proposal = 20,
     /// Where a derivation is checked; by point.

@@ -161,8 +161,19 @@ impl<'a> Run<'a> {
         predict: impl Fn(Query) -> f32 + Sync,
     ) -> Result<ControlFlow<()>> {
         self.check()?;
-        let number = self.epochs.len() + 1;
         let valid_rmse = self.valid.map(|valid| rmse(&self.pool, valid, predict));
+        self.end_measured_epoch(train_rmse, valid_rmse, hint)
+    }
+
+    /// [`Self::end_epoch`] of a fit that has measured the validation part itself.
+    pub fn end_measured_epoch(
+        &mut self,
+        train_rmse: f64,
+        valid_rmse: Option<f64>,
+        hint: &str,
+    ) -> Result<ControlFlow<()>> {
+        self.check()?;
+        let number = self.epochs.len() + 1;
         for (loss, part) in [(Some(train_rmse), "training"), (valid_rmse, "validation")] {
             if let Some(loss) = loss
                 && !loss.is_finite()

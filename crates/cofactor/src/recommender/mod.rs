@@ -27,8 +27,9 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use crate::data::ids::{IdMap, Item, RawId, User};
-use crate::data::ratings::{Catalog, Row, Time};
+use crate::data::ratings::{Catalog, Row, Scale, Time};
 use crate::error::{Error, Result};
+use crate::eval::interval::normal_quantile;
 use crate::fit::algorithm::Task;
 use crate::fit::model::{Newcomer, Query};
 use crate::registry;
@@ -122,6 +123,17 @@ pub struct Prediction {
     pub known_item: bool,
     /// What the value rests on.
     pub basis: Basis,
+    /// How far the rating is expected to lie from the value, as a standard deviation, if the model knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sd: Option<f32>,
+}
+
+impl Prediction {
+    /// Where the rating lies with this probability, between 0 and 1, within the scale; `None` if the model does not know how sure it is.
+    pub fn interval(&self, share: f64, scale: Scale) -> Option<[f32; 2]> {
+        let reach = normal_quantile(f64::midpoint(1.0, share)) as f32 * self.sd?;
+        Some([scale.clip(self.value - reach), scale.clip(self.value + reach)])
+    }
 }
 
 /// What is asked of a recommendation.
@@ -257,12 +269,19 @@ impl Recommender {
             (Basis::Popular, None) => self.file.seen.mean() as f32,
             _ => self.file.model.predict(Query { user: found_user, item: found_item, time }),
         };
+        let sd = match basis {
+            Basis::Model | Basis::Mean => {
+                self.file.model.spread(Query { user: found_user, item: found_item, time })
+            }
+            Basis::FoldIn | Basis::Popular => None,
+        };
         Ok(Prediction {
             value,
             clipped: self.file.data.scale.clip(value),
             known_user: found_user.is_some(),
             known_item: found_item.is_some(),
             basis,
+            sd,
         })
     }
 

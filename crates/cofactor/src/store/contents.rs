@@ -69,6 +69,7 @@ pub(super) fn parts<'a>(file: &'a ModelFile, tensors: &'a Tensors) -> Vec<Part<'
         array: match &tensor.data {
             model::Data::F32(data) => Array::F32(data.into()),
             model::Data::U32(data) => Array::U32(data.into()),
+            model::Data::Half(data) => Array::Half(data.into()),
         },
     }));
     parts
@@ -211,6 +212,7 @@ fn read_model<R: Read + Seek>(file: &mut Opened<R>) -> Checked<Tensors> {
         let (shape, data) = match file.tensor(&full_name)? {
             Some((shape, Array::F32(data))) => (shape, model::Data::F32(data.into_owned())),
             Some((shape, Array::U32(data))) => (shape, model::Data::U32(data.into_owned())),
+            Some((shape, Array::Half(data))) => (shape, model::Data::Half(data.into_owned())),
             _ => return Err(wrong_type(&full_name)),
         };
         tensors.0.insert(name.to_owned(), Tensor { shape, data });

@@ -65,6 +65,8 @@ impl Flaw {
 pub(super) enum Array<'a> {
     F32(Cow<'a, [f32]>),
     U32(Cow<'a, [u32]>),
+    /// bfloat16.
+    Half(Cow<'a, [u16]>),
     I64(Cow<'a, [i64]>),
     U64(Cow<'a, [u64]>),
     U8(Cow<'a, [u8]>),
@@ -75,6 +77,7 @@ impl Array<'_> {
         match self {
             Self::F32(_) => Dtype::F32,
             Self::U32(_) => Dtype::U32,
+            Self::Half(_) => Dtype::BF16,
             Self::I64(_) => Dtype::I64,
             Self::U64(_) => Dtype::U64,
             Self::U8(_) => Dtype::U8,
@@ -85,6 +88,7 @@ impl Array<'_> {
         match self {
             Self::F32(data) => data.len() * 4,
             Self::U32(data) => data.len() * 4,
+            Self::Half(data) => data.len() * 2,
             Self::I64(data) => data.len() * 8,
             Self::U64(data) => data.len() * 8,
             Self::U8(data) => data.len(),
@@ -95,6 +99,7 @@ impl Array<'_> {
         match self {
             Self::F32(data) => write_entries(out, data, f32::to_le_bytes),
             Self::U32(data) => write_entries(out, data, u32::to_le_bytes),
+            Self::Half(data) => write_entries(out, data, u16::to_le_bytes),
             Self::I64(data) => write_entries(out, data, i64::to_le_bytes),
             Self::U64(data) => write_entries(out, data, u64::to_le_bytes),
             Self::U8(data) => out.write_all(data),
@@ -303,6 +308,7 @@ impl<R: Read + Seek> Opened<R> {
         let array = match dtype {
             Dtype::F32 => Array::F32(read_entries(input, bytes, f32::from_le_bytes)?.into()),
             Dtype::U32 => Array::U32(read_entries(input, bytes, u32::from_le_bytes)?.into()),
+            Dtype::BF16 => Array::Half(read_entries(input, bytes, u16::from_le_bytes)?.into()),
             Dtype::I64 => Array::I64(read_entries(input, bytes, i64::from_le_bytes)?.into()),
             Dtype::U64 => Array::U64(read_entries(input, bytes, u64::from_le_bytes)?.into()),
             Dtype::U8 => Array::U8(read_entries(input, bytes, u8::from_le_bytes)?.into()),

@@ -12,6 +12,7 @@ __all__ = [
     "Timesvdpp",
     "ALS",
     "NMF",
+    "BFM",
 ]
 
 class Baseline(Model):
@@ -153,6 +154,24 @@ class NMF(Model):
         rounds: int | None = None,
         epochs: int | None = None,
         spread: float | None = None,
+        preset: Literal['ml-100k', 'ml-1m'] | None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class BFM(Model):
+    def __init__(
+        self,
+        *,
+        features: Literal['mf', 'svdpp', 'timesvd', 'timesvdpp', 'flipped'] | None = None,
+        target: Literal['gaussian', 'probit'] | None = None,
+        attributes: bool | None = None,
+        factors: int | None = None,
+        spread: float | None = None,
+        chains: int | None = None,
+        burn_in: int | None = None,
+        samples: int | None = None,
+        keep: int | None = None,
         preset: Literal['ml-100k', 'ml-1m'] | None = None,
         seed: int = 42,
         threads: int = 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
@@ -43,6 +44,15 @@ class Prediction:
     known_user: bool
     known_item: bool
     basis: Basis
+    sd: float | None = None
+    """How far the rating is expected to lie from the value, as a standard deviation; `None` for a model that does not know."""
+
+    def interval(self, share: float = 0.9) -> tuple[float, float] | None:
+        """Where the rating lies with this probability, not clipped to the scale; `None` for a model that does not know how sure it is."""
+        if self.sd is None:
+            return None
+        reach = NormalDist().inv_cdf((1 + share) / 2) * self.sd
+        return self.value - reach, self.value + reach
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,9 @@ type Attempt<T> = std::result::Result<T, String>;
 const ORIGINS: [&str; 2] =
     ["https://files.grouplens.org/datasets/movielens", "http://files.grouplens.org/datasets/movielens"];
 
+/// The name by which [`Store::official`] gives all pairs in the order of the file of ratings.
+pub const FILE_ORDER: &str = "file order";
+
 impl Store {
     /// A store that keeps data sets in this folder and fetches them from where they are published.
     pub fn new(cache: impl Into<PathBuf>) -> Self {
@@ -358,6 +361,9 @@ impl Store {
             problem,
             hint: hint.to_owned(),
         };
+        if split == FILE_ORDER {
+            return self.in_file_order(set, ratings);
+        }
         let Some(published) = set.splits.iter().find(|published| published.name == split) else {
             let names: Vec<&str> = set.splits.iter().map(|published| published.name).collect();
             let problem = format!("{} was published without it", set.title);
@@ -388,11 +394,32 @@ impl Store {
         pairs.ok_or_else(|| refused(format!("the ratings are not those of {}", set.title), ""))
     }
 
+    /// All pairs as the file of ratings has them, one after the other.
+    fn in_file_order(&self, set: &'static DataSet, ratings: &Ratings) -> Result<Vec<(User, Item)>> {
+        let refused = |problem: String| Error::Split {
+            spec: "numpy-kfold".to_owned(),
+            problem,
+            hint: "use ml-100k or ml-1m, or kfold:10, which needs no order".to_owned(),
+        };
+        let plain = |file: &str| matches!(file.rsplit('.').next(), Some("dat" | "data"));
+        if set.member(Role::Ratings).is_none_or(|member| !plain(member.file)) {
+            return Err(refused(format!("the order of the ratings of {} is not known", set.title)));
+        }
+        let catalog = ratings.catalog();
+        let pair = |line: &str| {
+            let mut fields = line.split(['\t', ':']).filter(|field| !field.is_empty());
+            let user = User(catalog.users.index_of(fields.next()?)? as u32);
+            let item = Item(catalog.items.index_of(fields.next()?)? as u32);
+            ratings.row(user).contains(item).then_some((user, item))
+        };
+        let pairs: Option<Vec<(User, Item)>> = self.ratings_text(set)?.lines().map(pair).collect();
+        pairs.ok_or_else(|| refused(format!("the ratings are not those of {}", set.title)))
+    }
+
     /// The file of ratings as it is.
     fn ratings_text(&self, set: &'static DataSet) -> Result<String> {
         self.fetch_set(set, &mut |_| {})?;
-        let member =
-            set.member(Role::Ratings).expect("a data set with official splits has a file of ratings");
+        let member = set.member(Role::Ratings).expect("a data set whose order counts has a file of ratings");
         let path = cache::folder(&self.cache, set).join(member.file);
         fs::read_to_string(&path).map_err(Error::io("read", &path))
     }

@@ -6,6 +6,7 @@
 //! either: in `random` and `kfold` no other rating does, in `user` and `loo` no other user's.
 
 mod keys;
+mod numpy;
 mod spec;
 
 use std::cmp::Reverse;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::datasets::FILE_ORDER;
 use crate::data::ids::{Item, User};
 use crate::data::ratings::{Rated, Rating, Ratings, Time};
 use crate::error::{Error, Result};
@@ -54,7 +56,8 @@ const NEVER: u16 = u16::MAX;
 /// The mark of a rating that belongs to no training part, but is brought along by a user who is held out.
 const FOLDED_IN: u16 = u16::MAX - 1;
 
-/// Where the pairs of a published test file come from, by the file's name: `u1`; of a published list of candidates: [`CANDIDATES`].
+/// Where the pairs of a published test file come from, by the file's name: `u1`; by the name [`FILE_ORDER`] all pairs in the order of the file of ratings; by
+/// [`CANDIDATES`] those of a published list of candidates.
 pub type Published<'a> = &'a dyn Fn(&str) -> Result<Vec<(User, Item)>>;
 
 /// The name under which the candidates of [`Spec::Ncf`] are published.
@@ -85,6 +88,11 @@ pub fn plan<'a>(spec: Spec, ratings: &'a Ratings, seed: u64, published: Publishe
             let names = (1..=k).map(|fold| format!("{fold}/{k}")).collect();
             (names, in_folds(ratings, &keys(), k))
         }
+        Spec::NumpyKFold { only, folds, seed } => {
+            let parts = only.map_or((1..=folds).collect(), |part| vec![part]);
+            let names = parts.iter().map(|part| format!("{part}/{folds}")).collect();
+            (names, in_numpys_folds(spec, ratings, &parts, (folds, seed), published)?)
+        }
         Spec::Official(files) => {
             let names = files.iter().map(|&name| name.to_owned()).collect();
             (names, as_published(spec, files, ratings, published)?)
@@ -108,6 +116,14 @@ pub fn plan<'a>(spec: Spec, ratings: &'a Ratings, seed: u64, published: Publishe
 
 /// The [`Published`] of data that come without published splits.
 pub fn nothing_published(name: &str) -> Result<Vec<(User, Item)>> {
+    if name == FILE_ORDER {
+        return Err(Error::Split {
+            spec: "numpy-kfold".to_owned(),
+            problem: "it needs the order of the file of ratings, which is kept for no file of yours"
+                .to_owned(),
+            hint: "only data sets by name have one, such as ml-1m; use kfold:10".to_owned(),
+        });
+    }
     let (spec, set) = match name {
         "ncf" | CANDIDATES => ("ncf".to_owned(), "ml-1m-ncf"),
         "lightgcn" => (name.to_owned(), "gowalla"),
@@ -241,7 +257,7 @@ impl Plan<'_> {
             Spec::User(_) => {
                 "each user keeps at least one rating: hold out a larger share, or use random:0.1"
             }
-            Spec::KFold(_) => "use fewer folds, or more data",
+            Spec::KFold(_) | Spec::NumpyKFold { .. } => "use fewer folds, or more data",
             Spec::Loo => "no user has two ratings: use random:0.1",
             Spec::Time(_) => "too many ratings have the same time: use user:0.2 or random:0.1",
             _ => "hold out a larger share, or use more data",
@@ -318,6 +334,39 @@ fn in_folds(ratings: &Ratings, keys: &Keys, k: u16) -> Vec<u16> {
     let fold =
         |rating: Rating| ((u128::from(keys.of(rating.user, rating.item)) * u128::from(k)) >> 64) as u16;
     ratings.iter().map(fold).collect()
+}
+
+/// The folds of scikit-learn: the shuffled pairs cut into parts, of which the first are larger by one where it does not come out even.
+fn in_numpys_folds(
+    spec: Spec,
+    ratings: &Ratings,
+    parts: &[u16],
+    (folds, seed): (u16, u32),
+    published: Published<'_>,
+) -> Result<Vec<u16>> {
+    let pairs = published(FILE_ORDER)?;
+    if pairs.len() != ratings.len() {
+        let problem = format!("the file has {} ratings, the data {}", pairs.len(), ratings.len());
+        return Err(spec.refuse(problem, "use the data set as it was published, or another split"));
+    }
+    let starts = ratings.rows_compressed().0;
+    let (size, larger) = (pairs.len() / usize::from(folds), pairs.len() % usize::from(folds));
+    let mut tested_in = vec![NEVER; ratings.len()];
+    for (place, pair) in numpy::shuffled(pairs.len(), seed).into_iter().enumerate() {
+        // The first `larger` parts have size + 1 ratings.
+        let part = if place < larger * (size + 1) {
+            place / (size + 1)
+        } else {
+            larger + (place - larger * (size + 1)) / size
+        };
+        if let Some(fold) = parts.iter().position(|&wanted| usize::from(wanted) == part + 1) {
+            let (user, item) = pairs[pair as usize];
+            if let Ok(position) = ratings.row(user).items.binary_search(&item) {
+                tested_in[starts[user.index()] + position] = fold as u16;
+            }
+        }
+    }
+    Ok(tested_in)
 }
 
 fn as_published(spec: Spec, files: &[&str], ratings: &Ratings, published: Published<'_>) -> Result<Vec<u16>> {

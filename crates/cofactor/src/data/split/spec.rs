@@ -19,6 +19,16 @@ pub enum Spec {
     Random(f64),
     /// As many parts of about the same size; each is the test part once.
     KFold(u16),
+    /// The parts that scikit-learn's `KFold(folds, shuffle=True, random_state=seed)` makes of the ratings in the order of their file: all in turn, or
+    /// one of them, counted from 1.
+    NumpyKFold {
+        /// Which part is the test part; each in turn where there is none.
+        only: Option<u16>,
+        /// How many parts.
+        folds: u16,
+        /// NumPy's seed.
+        seed: u32,
+    },
     /// The published test files of these names, one fold each.
     Official(&'static [&'static str]),
     /// The latest rating of each user.
@@ -47,6 +57,10 @@ impl Spec {
         ("user:0.2", "20 % of each user's ratings, chosen by hash; each user keeps at least one"),
         ("random:0.1", "each rating with probability 0.1, chosen by hash"),
         ("kfold:10", "ten folds, chosen by hash"),
+        (
+            "numpy-kfold:1/10@0",
+            "the first of the ten parts that scikit-learn's shuffled KFold makes with seed 0; numpy-kfold:10@0 is all ten. Data sets by name only",
+        ),
         ("official:u1", "a published split: u1 to u5, ua, ub; `official` alone is u1 to u5 as five folds"),
         (
             "loo",
@@ -83,6 +97,13 @@ impl Spec {
                 "A hash of the seed, the user and the item puts each rating into one of {k} folds; each fold is the test \
                  part once and is trained on the others."
             ),
+            Self::NumpyKFold { only, folds, seed } => {
+                let part = only.map_or("each part is".to_owned(), |part| format!("part {part} is"));
+                format!(
+                    "The ratings in the order of their file, shuffled by NumPy's RandomState({seed}) and cut into {folds} parts, as \
+                     scikit-learn's KFold does; {part} the test part."
+                )
+            }
             Self::Official([name]) => format!("The published test file {name}.test is held out."),
             Self::Official(names) => {
                 format!("The published test files {} are held out, one after the other.", names.join(", "))
@@ -121,6 +142,10 @@ impl fmt::Display for Spec {
             Self::User(share) => write!(f, "user:{share}"),
             Self::Random(share) => write!(f, "random:{share}"),
             Self::KFold(k) => write!(f, "kfold:{k}"),
+            Self::NumpyKFold { only: Some(part), folds, seed } => {
+                write!(f, "numpy-kfold:{part}/{folds}@{seed}")
+            }
+            Self::NumpyKFold { only: None, folds, seed } => write!(f, "numpy-kfold:{folds}@{seed}"),
             Self::Official([name]) => write!(f, "official:{name}"),
             Self::Official(_) => f.write_str("official"),
             Self::Loo => f.write_str("loo"),
@@ -146,6 +171,7 @@ impl FromStr for Spec {
             "random" => Ok(Self::Random(share(written, argument)?)),
             "time" => Ok(Self::Time(share(written, argument)?)),
             "kfold" => Ok(Self::KFold(folds(written, argument)?)),
+            "numpy-kfold" => numpy_kfold(written, argument),
             "official" => published(argument),
             "strong" => strong(written, argument),
             "loo" => no_argument(written, argument, Self::Loo),
@@ -156,7 +182,17 @@ impl FromStr for Spec {
                 kind: "split",
                 name: name.to_owned(),
                 known: [
-                    "user", "random", "kfold", "official", "loo", "time", "strong", "ncf", "lightgcn", "none",
+                    "user",
+                    "random",
+                    "kfold",
+                    "numpy-kfold",
+                    "official",
+                    "loo",
+                    "time",
+                    "strong",
+                    "ncf",
+                    "lightgcn",
+                    "none",
                 ]
                 .map(str::to_owned)
                 .into(),
@@ -211,6 +247,28 @@ fn folds(written: &str, argument: Option<&str>) -> Result<u16> {
             Err(refuse(written, problem, "write kfold:10 for ten folds"))
         }
     }
+}
+
+fn numpy_kfold(written: &str, argument: Option<&str>) -> Result<Spec> {
+    let read = || {
+        let (parts, seed) = argument?.split_once('@')?;
+        let (only, folds) = match parts.split_once('/') {
+            Some((part, folds)) => (Some(part.parse().ok()?), folds),
+            None => (None, parts),
+        };
+        let (folds, seed) = (folds.parse().ok()?, seed.parse().ok()?);
+        let fits =
+            (2..=Spec::MAX_FOLDS).contains(&folds) && only.is_none_or(|part| (1..=folds).contains(&part));
+        fits.then_some(Spec::NumpyKFold { only, folds, seed })
+    };
+    read().ok_or_else(|| {
+        let problem = format!("it takes a number of folds from 2 to {} and NumPy's seed", Spec::MAX_FOLDS);
+        refuse(
+            written,
+            problem,
+            "write numpy-kfold:10@0 for ten folds, or numpy-kfold:1/10@0 for the first of them",
+        )
+    })
 }
 
 fn strong(written: &str, argument: Option<&str>) -> Result<Spec> {

@@ -1,0 +1,57 @@
+//! Whether a model knows how sure it is: the share of test ratings within its intervals.
+//!
+//! ```text
+//! interval of share p     r̂ ± z·s,  z the (1 + p)/2 point of the normal distribution, s the model's own spread
+//! coverage                C = Σ_u c_u / Σ_u n_u,  c_u the ratings of user u within their intervals
+//! ```
+//! with the standard error of `metric`, equation (2): users are the unit.
+
+use rayon::ThreadPool;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::interval::{clustered_mean, normal_quantile};
+use crate::data::ids::User;
+use crate::data::ratings::Ratings;
+use crate::fit::model::{Model, Query};
+
+/// The shares that are looked at.
+pub const SHARES: [f64; 3] = [0.5, 0.8, 0.95];
+
+/// How many test ratings lie within the intervals of one share.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// The share that the intervals promise.
+    pub promised: f64,
+    /// The share that they hold.
+    pub found: f64,
+    /// Its standard error; none of fewer than two users.
+    pub stderr: Option<f64>,
+}
+
+/// The coverage for each of [`SHARES`]; empty for a model that does not say how sure it is. Cost: twice that of predicting.
+pub fn coverage(model: &dyn Model, test: &Ratings, pool: &ThreadPool) -> Vec<Coverage> {
+    let z = SHARES.map(|share| normal_quantile(f64::midpoint(1.0, share)));
+    let of_user = |user: u32| -> Option<([f64; 3], usize)> {
+        let user = User(user);
+        let mut within = [0.0; 3];
+        for rated in test.row(user).iter() {
+            let query = Query { user: Some(user), item: Some(rated.item), time: rated.time };
+            let spread = f64::from(model.spread(query)?);
+            let off = f64::from((rated.value - model.predict(query)).abs());
+            for (within, z) in within.iter_mut().zip(z) {
+                *within += f64::from(u8::from(off <= z * spread));
+            }
+        }
+        Some((within, test.row(user).len()))
+    };
+    let users: Option<Vec<([f64; 3], usize)>> =
+        pool.install(|| (0..test.users() as u32).into_par_iter().with_min_len(64).map(of_user).collect());
+    let Some(users) = users.filter(|_| !test.is_empty()) else { return Vec::new() };
+    let rated: Vec<&([f64; 3], usize)> = users.iter().filter(|(_, n)| *n > 0).collect();
+    let of_share = |(place, promised): (usize, f64)| {
+        let (found, stderr) = clustered_mean(rated.iter().map(|(within, n)| (*n, within[place])));
+        Coverage { promised, found, stderr: stderr.is_finite().then_some(stderr) }
+    };
+    SHARES.into_iter().enumerate().map(of_share).collect()
+}
