@@ -26,7 +26,7 @@ pub use dot::{dot, dot_rows};
 pub use isa::Isa;
 use lanes::Lanes;
 pub use link::Link;
-pub use normal::{NormalEquations, Samples};
+pub use normal::{Gram, NormalEquations, Samples};
 pub use residual::{Errors, Gathered};
 pub use row::{Mates, Own, RowStep, row, shift_rows, sum_rows};
 pub use sgd::{Block, Entry, Pace, PacedSgd, Sgd, paced_sgd, sgd};
