@@ -20,6 +20,7 @@ pub static ALGORITHMS: &[Entry] = &[
     Entry::of::<algo::timesvdpp::TimeSvdpp>(),
     Entry::of::<algo::als::Als>(),
     Entry::of::<algo::nmf::Nmf>(),
+    Entry::of::<algo::ials::Ials>(),
 ];
 
 /// The algorithm of that name.

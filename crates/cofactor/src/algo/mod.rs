@@ -2,6 +2,7 @@
 
 pub mod als;
 pub mod baseline;
+pub mod ials;
 pub mod knn;
 pub mod mf;
 pub mod nmf;

@@ -11,3 +11,5 @@ pub mod rng;
 pub mod run;
 pub mod sets;
 pub mod sweep;
+pub mod taken;
+pub mod whole;

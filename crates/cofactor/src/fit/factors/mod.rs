@@ -9,7 +9,7 @@ mod prior;
 use cofactor_kernels::{self as kernels, Isa, Link};
 
 pub use matrix::{Matrix, mean_of_rows};
-pub use prior::Prior;
+pub use prior::{Prior, cholesky, cholesky_solve};
 
 use super::model::{Model, Newcomer, Query, Tensors};
 use crate::data::ids::User;

@@ -87,7 +87,7 @@ fn inverse(mut a: Vec<f64>, d: usize) -> Vec<f64> {
 }
 
 /// Factors a symmetric positive definite matrix in place, lower triangle: A = LLᵀ. Size d×d, cost d³/3.
-pub(super) fn cholesky(a: &mut [f64], d: usize) {
+pub fn cholesky(a: &mut [f64], d: usize) {
     for j in 0..d {
         for i in j..d {
             let sum: f64 = (0..j).map(|f| a[i * d + f] * a[j * d + f]).sum();
@@ -98,7 +98,7 @@ pub(super) fn cholesky(a: &mut [f64], d: usize) {
 }
 
 /// Solves LLᵀx = b in place.
-pub(super) fn cholesky_solve(l: &[f64], b: &mut [f64]) {
+pub fn cholesky_solve(l: &[f64], b: &mut [f64]) {
     let d = b.len();
     for i in 0..d {
         let sum: f64 = (0..i).map(|f| l[i * d + f] * b[f]).sum();
