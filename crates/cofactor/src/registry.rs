@@ -20,6 +20,9 @@ pub static ALGORITHMS: &[Entry] = &[
     Entry::of::<algo::timesvdpp::TimeSvdpp>(),
     Entry::of::<algo::als::Als>(),
     Entry::of::<algo::nmf::Nmf>(),
+    Entry::of::<algo::popular::Popular>(),
+    Entry::of::<algo::itemknn::ItemKnn>(),
+    Entry::of::<algo::ease::Ease>(),
     Entry::of::<algo::ials::Ials>(),
 ];
 

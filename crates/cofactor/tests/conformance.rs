@@ -336,7 +336,13 @@ fn what_others_of_the_same_taste_take_is_ranked_first() {
                 for other in (0..all.items() as u32).map(Item).filter(|&item| unseen(item)) {
                     let above = |scores: &[f32]| {
                         let (taken, other) = (scores[rated.item.index()], scores[other.index()]);
-                        if taken > other { 1.0 } else if taken == other { 0.5 } else { 0.0 }
+                        if taken > other {
+                            1.0
+                        } else if taken == other {
+                            0.5
+                        } else {
+                            0.0
+                        }
                     };
                     better += above(&scores);
                     folded_better += above(&folded);

@@ -3,6 +3,7 @@
 pub mod algorithm;
 pub mod bias;
 pub mod factors;
+pub mod linear;
 pub mod model;
 pub mod neighbours;
 pub mod objective;

@@ -84,7 +84,9 @@ pub fn gram(pool: &ThreadPool, isa: Isa, matrix: &Matrix, weight: f64) -> Gram {
     let parts: Vec<NormalEquations> =
         pool.install(|| matrix.as_slice().par_chunks(rows * stride).map(part).collect());
     let mut gram = Gram::zeros(k);
-    parts.iter().for_each(|part| gram.add(part));
+    for part in &parts {
+        gram.add(part);
+    }
     gram.scale(weight as f32);
     gram
 }
@@ -96,8 +98,8 @@ pub struct Whole {
 
 enum Method {
     Cholesky(Box<NormalEquations>),
-    Cg { steps: usize, gathered: Gathered, vectors: Vectors },
-    Blocks(Blocks),
+    Cg { steps: usize, gathered: Box<Gathered>, vectors: Vectors },
+    Blocks(Box<Blocks>),
 }
 
 impl Whole {
@@ -106,9 +108,9 @@ impl Whole {
         let method = match solver {
             Solver::Cholesky => Method::Cholesky(Box::new(NormalEquations::new(k))),
             Solver::Cg => {
-                Method::Cg { steps, gathered: Gathered::new(k), vectors: Vectors::new(padded(k)) }
+                Method::Cg { steps, gathered: Box::new(Gathered::new(k)), vectors: Vectors::new(padded(k)) }
             }
-            Solver::Blocks => Method::Blocks(Blocks::new(k, block)),
+            Solver::Blocks => Method::Blocks(Box::new(Blocks::new(k, block))),
         };
         Self { method }
     }

@@ -40,5 +40,7 @@ pub(crate) fn checkerboard(users: u32, items: u32) -> Ratings {
             builder.push(&u.to_string(), &i.to_string(), 1.0, None);
         }
     }
-    builder.finish("checkerboard", None, Duplicates::Error, |_, _| Default::default()).expect("each cell once")
+    builder
+        .finish("checkerboard", None, Duplicates::Error, |_, _| Default::default())
+        .expect("each cell once")
 }

@@ -182,7 +182,13 @@ fn a_direction_that_nothing_determines_is_left_at_zero() {
 }
 
 /// Equations that start from the sum over other rows are those of all rows together.
-fn started(isa: Isa, k: usize, ridge: f32, before: Samples<'_>, samples: Samples<'_>) -> (Vec<f32>, Vec<f32>) {
+fn started(
+    isa: Isa,
+    k: usize,
+    ridge: f32,
+    before: Samples<'_>,
+    samples: Samples<'_>,
+) -> (Vec<f32>, Vec<f32>) {
     let mut equations = NormalEquations::new(k);
     equations.clear(0.0);
     equations.add(isa, before);
