@@ -292,7 +292,7 @@ mod tests {
         let mut builder = RatingsBuilder::new(false);
         for (user, item) in (0..4 * n).flat_map(|user| (0..n).map(move |item| (user, item))) {
             let mixed = (user * n + item).wrapping_mul(2_654_435_761) >> 20;
-            if mixed % (8 + item / 4) == 0 {
+            if mixed.is_multiple_of(8 + item / 4) {
                 builder.push(&user.to_string(), &item.to_string(), 1.0, None);
             }
         }

@@ -688,12 +688,8 @@ impl Ials {
                 + penalty(self.reg, "λ", users + items),
             unknowns: vec![Unknown::solved(&p), Unknown::solved(&q)],
             method: Method::NormalEquations(1),
-            constants: vec![
-                ("λ", self.reg),
-                ("α", self.alpha),
-                ("α₀", self.unobserved),
-                ("ν", self.reg_power),
-            ],
+            // λ and α are drawn with the sample: with a λ as small as the default, a row with fewer pairs than factors has hardly one solution in f32.
+            constants: vec![("α₀", self.unobserved), ("ν", self.reg_power)],
             training: Some(Training {
                 visits: Visits::Everything,
                 run: Box::new(move |sample, _| ials.visit(sample)),
@@ -704,7 +700,15 @@ impl Ials {
     /// A sweep over a sample. As many steps of conjugate gradients as there are unknowns end at the solution, and one block of all coordinates begins there.
     fn visit(&self, sample: &mut Sample) -> Result<()> {
         let k = sample.k;
-        let ials = Self { implicit_from: 0.0, factors: k, cg_steps: k + 1, block: k, ..self.clone() };
+        let ials = Self {
+            implicit_from: 0.0,
+            factors: k,
+            reg: sample.number("λ", &[]),
+            alpha: sample.number("α", &[]),
+            cg_steps: k + 1,
+            block: k,
+            ..self.clone()
+        };
         // Where confidence is constant, the ratings have no letter and no value.
         let train =
             sample.ratings().revalued(|rating| Some(if rating.value > 0.0 { rating.value } else { 1.0 }));
@@ -752,7 +756,7 @@ mod tests {
                     let confidence = match ials.weighting {
                         Weighting::Constant => 1.0,
                         Weighting::Linear => 1.0 + ials.alpha * r,
-                        Weighting::Log => 1.0 + ials.alpha * (1.0 + r).ln(),
+                        Weighting::Log => 1.0 + ials.alpha * libm::log(1.0 + r),
                     };
                     total += if taken { confidence * (1.0 - x).powi(2) } else { ials.dislike * x * x };
                 }
@@ -767,7 +771,7 @@ mod tests {
         }
         let side = |matrix: &Matrix, counts: &[f64], pairs: usize| -> f64 {
             let square = |row: usize| matrix.entries(row).iter().map(|&x| f64::from(x).powi(2)).sum::<f64>();
-            let weight = |count: f64| (count + ials.unobserved * pairs as f64).powf(ials.reg_power);
+            let weight = |count: f64| libm::pow(count + ials.unobserved * pairs as f64, ials.reg_power);
             (0..matrix.rows()).map(|row| ials.reg * weight(counts[row]) * square(row)).sum()
         };
         total + side(&factors.users, &by_user, n) + side(&factors.items, &by_item, m)
@@ -833,12 +837,12 @@ mod tests {
             drop(folded);
             model.factors.users.row_mut(4)[..ials.factors].copy_from_slice(&place);
             let least = objective(&ials, &train, &model.factors);
-            for f in 0..ials.factors {
+            for (f, &own) in place.iter().enumerate() {
                 for step in [-0.02, 0.02] {
-                    model.factors.users.row_mut(4)[f] = place[f] + step;
+                    model.factors.users.row_mut(4)[f] = own + step;
                     assert!(objective(&ials, &train, &model.factors) > least, "{ials:?} {f} {step}");
                 }
-                model.factors.users.row_mut(4)[f] = place[f];
+                model.factors.users.row_mut(4)[f] = own;
             }
         }
     }

@@ -218,7 +218,7 @@ mod tests {
             let row = train.row(User(u as u32));
             row.iter().find(|rated| rated.item.index() == i).map_or(0.0, |rated| f64::from(rated.value))
         };
-        let rarity = |u: usize| (n as f64 / (1.0 + train.row(User(u as u32)).len() as f64)).ln().max(0.0);
+        let rarity = |u: usize| libm::log(n as f64 / (1.0 + train.row(User(u as u32)).len() as f64)).max(0.0);
         let lengths: Vec<f64> = (0..n).map(|i| (0..m).map(|u| r(u, i)).sum()).collect();
         let mean = lengths.iter().sum::<f64>() / n as f64;
         let raw = |u: usize, i: usize| match weighting {
