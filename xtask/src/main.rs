@@ -19,11 +19,13 @@ struct Check {
 enum How {
     /// By these arguments of `cargo`.
     Cargo(&'static [&'static str]),
+    /// By building the site of the documentation, whose links must lead somewhere.
+    Site,
     /// By the wheel's tests, or by their slow part.
     Python { slow: bool },
 }
 
-use How::{Cargo, Python};
+use How::{Cargo, Python, Site};
 
 const fn check(name: &'static str, purpose: &'static str, how: How) -> Check {
     Check { name, purpose, how, usual: true }
@@ -35,9 +37,10 @@ const CHECKS: &[Check] = &[
     check("clippy", "the lints", Cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
     check(
         "doc",
-        "the documentation",
+        "the documentation of the sources",
         Cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]),
     ),
+    check("docs", "the documentation's site, its links and anchors", Site),
     check("python", "the wheel, on the oldest and the newest Python at hand", Python { slow: false }),
     Check {
         usual: false,
@@ -81,6 +84,7 @@ impl Check {
         let start = Instant::now();
         let outcome = match self.how {
             Cargo(arguments) => cargo(arguments),
+            Site => site(),
             Python { slow } => python::check(slow),
         };
         if let Err(problem) = &outcome {
@@ -89,6 +93,16 @@ impl Check {
         let verdict = if outcome.is_ok() { "passed" } else { "FAILED" };
         eprintln!("xtask: {name}: {verdict} in {:.1} s", start.elapsed().as_secs_f64());
         outcome.is_ok()
+    }
+}
+
+/// The whole workspace is named, so that what the tests need is not built a second time with other features.
+fn site() -> Result<(), String> {
+    cargo(&["build", "--workspace", "--bin", "cofactor-site"])?;
+    match Command::new("target/debug/cofactor-site").status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err("the site is not whole".to_owned()),
+        Err(error) => Err(format!("cannot start cofactor-site: {error}")),
     }
 }
 

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 use cofactor::eval::early::EarlyStopping;
+use cofactor::eval::ranking::Asked;
 use cofactor::recommender::Unknown;
 
 use crate::commands::Command;
+use crate::failure::Failure;
 
 /// A matrix-factorization recommender.
 #[derive(Debug, Parser)]
@@ -133,6 +135,34 @@ pub(crate) struct ChoiceArgs {
     /// Sets one parameter, on top of the preset; may be repeated
     #[arg(long, short, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
+}
+
+/// How rankings are measured.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Ranking options")]
+pub(crate) struct RankingArgs {
+    /// Measure rankings too: ndcg@N, recall@N, recall_capped@N, precision@N, map@N, mrr@N, hitrate@N, auc, epr; of the lists coverage@N, gini@N, novelty@N,
+    /// diversity@N, lift@N; `usual` for the usual ones [default: those for models that rank and for data without ratings]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) metrics: Option<String>,
+    /// Only test items with this rating or a higher one are relevant [default: all test items]
+    #[arg(long, value_name = "RATING", allow_hyphen_values = true)]
+    pub(crate) relevant_from: Option<f32>,
+}
+
+impl RankingArgs {
+    /// What is asked for; `ranks` says whether it is usual to ask.
+    pub(crate) fn asked(&self, ranks: bool) -> Result<Option<Asked>, Failure> {
+        let written = match &self.metrics {
+            Some(written) => written.as_str(),
+            None if ranks || self.relevant_from.is_some() => "usual",
+            None => return Ok(None),
+        };
+        Asked::parse(written, self.relevant_from).map(Some).map_err(|error| {
+            let (problem, hint) = error.parts();
+            Failure::usage(problem, hint.unwrap_or_default())
+        })
+    }
 }
 
 /// When to stop learning.

@@ -7,7 +7,8 @@ use cofactor::data::ratings::Ratings;
 use cofactor::data::split::{self, Plan, Spec};
 use cofactor::eval::early::Found;
 use cofactor::eval::evaluate::{self, Curve, Evaluation, FoldResult, Options, Outcome, Progress as Event};
-use cofactor::eval::metric::{Estimates, METRICS, mean_and_deviation};
+use cofactor::eval::metric::{Estimate, Estimates, METRICS, mean_and_deviation};
+use cofactor::eval::ranking::{Asked, RankingFigures};
 use cofactor::report::{self, Report};
 use cofactor_kernels::Isa;
 use indicatif::ProgressBar;
@@ -33,6 +34,7 @@ pub(crate) fn run(
     data: &Data,
     model: &Model,
     spec: Spec,
+    ranking: Option<Asked>,
     context: &mut Context,
 ) -> Result<Experiment, Failure> {
     let clock = Instant::now();
@@ -44,7 +46,7 @@ pub(crate) fn run(
     if let Some(leakage) = &chosen {
         context.out.note(leakage)?;
     }
-    let outcome = fit_and_evaluate(model, &plan, context)?;
+    let outcome = fit_and_evaluate(model, &plan, ranking, context)?;
     say_fit(&outcome.evaluation, &mut context.out)?;
     if let Some(leakage) = evaluate::time_leakage(&plan, outcome.evaluation.uses_time) {
         context.out.note(&leakage)?;
@@ -76,13 +78,19 @@ pub(crate) fn say_split(plan: &Plan<'_>, seconds: f64, context: &mut Context) ->
     }
 }
 
-fn fit_and_evaluate(model: &Model, plan: &Plan<'_>, context: &Context) -> Result<Outcome, Failure> {
+fn fit_and_evaluate(
+    model: &Model,
+    plan: &Plan<'_>,
+    ranking: Option<Asked>,
+    context: &Context,
+) -> Result<Outcome, Failure> {
     let options = Options {
         seed: context.seed,
         threads: context.threads,
         clip: true,
         curve: CURVE,
         early: model.early,
+        ranking,
     };
     let mut bar = ProgressBar::hidden();
     let mut observer = |event: Event<'_>| {
@@ -136,7 +144,10 @@ fn say_fit(evaluation: &Evaluation, out: &mut Output) -> Result<(), Failure> {
         format::counted(evaluation.metrics["rmse"].users, "user"),
     );
     out.step("Test", tested, Some(evaluation.seconds.evaluate))?;
-    Ok(())
+    match &evaluation.ranking {
+        Some(ranking) => Ok(out.note(&ranked(ranking))?),
+        None => Ok(()),
+    }
 }
 
 /// How the number of epochs was found.
@@ -150,50 +161,86 @@ pub(crate) fn stopped_early(found: &Found) -> String {
     )
 }
 
-/// The metrics with their intervals.
-pub(crate) fn metrics_table(metrics: &Estimates) -> Table {
+/// Whose rankings were measured, and how.
+fn ranked(ranking: &RankingFigures) -> String {
+    let left_out = match ranking.left_out {
+        0 => String::new(),
+        some => format!(", {} left out who have no relevant test item", format::count(some)),
+    };
+    format!("rankings of {}{left_out}. {}", format::counted(ranking.users, "user"), ranking.protocol)
+}
+
+/// The metrics with their intervals; those of rankings first, as they were asked for.
+pub(crate) fn metrics_table(metrics: &Estimates, ranking: Option<&RankingFigures>) -> Table {
     let mut table = Table::new(["metric", "value", "std. error", "95 % interval", "what it is"]);
-    for metric in METRICS {
-        let Some(estimate) = metrics.get(metric.name) else { continue };
+    let mut row = |name: String, estimate: &Estimate, title: &str| {
         let interval = estimate.low.zip(estimate.high).map(|(low, high)| format!("{low:.4} to {high:.4}"));
         table.row([
-            metric.name.into(),
+            name.into(),
             Cell::Figure(format!("{:.4}", estimate.mean)),
             Cell::Figure(estimate.stderr.map(|stderr| format!("{stderr:.4}")).unwrap_or_default()),
             Cell::Figure(interval.unwrap_or_default()),
-            metric.title.into(),
+            title.into(),
         ]);
+    };
+    let measures = ranking
+        .iter()
+        .flat_map(|ranking| ranking.asked.measures.iter().map(move |measure| (ranking, measure)));
+    for (ranking, measure) in measures {
+        let name = measure.to_string();
+        if let Some(estimate) = ranking.metrics.get(&name) {
+            row(name, estimate, measure.metric.title);
+        }
+    }
+    for metric in METRICS {
+        if let Some(estimate) = metrics.get(metric.name) {
+            row(metric.name.to_owned(), estimate, metric.title);
+        }
     }
     table
 }
 
-/// Each fold, then their mean and standard deviation.
+/// Each fold, then their mean and standard deviation; of the metrics of rankings, as many as a line has room for.
 pub(crate) fn folds_table(evaluation: &Evaluation) -> Table {
-    type Column = (fn(&FoldResult) -> f64, usize);
-    let columns: [Column; 5] = [
-        (|fold| fold.metrics["rmse"].mean, 4),
-        (|fold| fold.metrics["mse"].mean, 4),
-        (|fold| fold.metrics["mae"].mean, 4),
-        (|fold| fold.seconds.fit, 3),
-        (|fold| fold.seconds.evaluate, 3),
-    ];
+    const MOST: usize = 4;
+    type Column<'a> = (String, Box<dyn Fn(&FoldResult) -> f64 + 'a>, usize);
+    let asked = evaluation.ranking.iter().flat_map(|ranking| &ranking.asked.measures).take(MOST);
+    let of_ranking = |name: String| -> Column<'_> {
+        let key = name.clone();
+        let of = move |fold: &FoldResult| {
+            fold.ranking
+                .as_ref()
+                .and_then(|ranking| ranking.metrics.get(&key))
+                .map_or(f64::NAN, |found| found.mean)
+        };
+        (name, Box::new(of), 4)
+    };
+    let of_ratings = |name: &'static str| -> Column<'_> {
+        (name.to_owned(), Box::new(move |fold| fold.metrics[name].mean), 4)
+    };
+    let mut columns: Vec<Column<'_>> = asked.map(|measure| of_ranking(measure.to_string())).collect();
+    columns.extend(["rmse", "mse", "mae"].map(of_ratings));
+    columns.push(("fit s".to_owned(), Box::new(|fold| fold.seconds.fit), 3));
+    columns.push(("test s".to_owned(), Box::new(|fold| fold.seconds.evaluate), 3));
+
     let figure = |value: f64, decimals: usize| Cell::Figure(format!("{value:.decimals$}"));
-    let mut table = Table::new(["fold", "train", "test", "rmse", "mse", "mae", "fit s", "test s"]);
+    let heads = ["fold", "train", "test"].map(str::to_owned);
+    let mut table = Table::new(
+        heads.into_iter().chain(columns.iter().map(|(name, ..)| name.clone())).collect::<Vec<_>>(),
+    );
     for fold in &evaluation.folds {
         let mut cells = vec![fold.name.as_str().into(), fold.train.into(), fold.test.into()];
-        cells.extend(columns.map(|(of, decimals)| figure(of(fold), decimals)));
+        cells.extend(columns.iter().map(|(_, of, decimals)| figure(of(fold), *decimals)));
         table.row(cells);
     }
-    let moments = columns.map(|(of, decimals)| {
-        let (mean, deviation) = mean_and_deviation(evaluation.folds.iter().map(of));
-        (mean, deviation, decimals)
-    });
-    let mut mean: Vec<Cell> = vec!["mean".into(), "".into(), "".into()];
-    mean.extend(moments.map(|(mean, _, decimals)| figure(mean, decimals)));
-    table.row(mean);
-    let mut deviation: Vec<Cell> = vec!["std".into(), "".into(), "".into()];
-    deviation.extend(moments.map(|(_, deviation, decimals)| figure(deviation, decimals)));
-    table.row(deviation);
+    let moments: Vec<(f64, f64)> =
+        columns.iter().map(|(_, of, _)| mean_and_deviation(evaluation.folds.iter().map(of))).collect();
+    let of_all = |name: &str, of: fn(&(f64, f64)) -> f64| -> Vec<Cell> {
+        let figures = moments.iter().zip(&columns).map(|(both, (.., decimals))| figure(of(both), *decimals));
+        [name.into(), "".into(), "".into()].into_iter().chain(figures).collect()
+    };
+    table.row(of_all("mean", |both| both.0));
+    table.row(of_all("std", |both| both.1));
     table
 }
 
@@ -208,7 +255,7 @@ impl Experiment {
         } else {
             out.say("")?;
         }
-        Ok(out.table(&metrics_table(&evaluation.metrics))?)
+        Ok(out.table(&metrics_table(&evaluation.metrics, evaluation.ranking.as_ref()))?)
     }
 }
 
@@ -244,6 +291,8 @@ fn describe(
         seed: context.seed,
         threads: context.threads(),
         metrics: evaluation.metrics.clone(),
+        ranking: evaluation.ranking.clone(),
+        trade_off: Vec::new(),
         summary: evaluation.summary.clone(),
         folds: if many { evaluation.folds.clone() } else { Vec::new() },
         seconds: report::Seconds {

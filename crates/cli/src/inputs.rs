@@ -10,10 +10,12 @@ use cofactor::data::ratings::{Duplicates, Ratings, Scale};
 use cofactor::data::read::{self, ColumnRef, Format, ReadOptions};
 use cofactor::data::split::{self, Spec};
 use cofactor::eval::early::{self, EPOCHS, EarlyStopping};
+use cofactor::eval::ranking::Asked;
+use cofactor::fit::algorithm::Task;
 use cofactor::registry::{self, Configured, Entry};
 use cofactor::tune::{Header, Study};
 
-use crate::args::{ChoiceArgs, DataArgs, ModelArgs, SourceArgs};
+use crate::args::{ChoiceArgs, DataArgs, ModelArgs, RankingArgs, SourceArgs};
 use crate::commands::Context;
 use crate::failure::Failure;
 use crate::format;
@@ -28,6 +30,11 @@ pub(crate) struct Data {
 }
 
 impl Data {
+    /// Whether they say who chose what, and not how much they liked it: all ratings are the same.
+    pub(crate) fn is_implicit(&self) -> bool {
+        self.ratings.scale().min == self.ratings.scale().max
+    }
+
     /// The test part of a published split.
     pub(crate) fn published(&self, split: &str) -> Result<Vec<(User, Item)>, Error> {
         match &self.named {
@@ -253,6 +260,11 @@ impl Model {
 
 fn in_rule(rule: EarlyStopping) -> String {
     format!("; epochs found on {} % of the training ratings", format::number(100.0 * rule.share))
+}
+
+/// What is asked of rankings: by option, or as usual for a model that ranks and for data without ratings.
+pub(crate) fn ranking(args: &RankingArgs, model: &Model, data: &Data) -> Result<Option<Asked>, Failure> {
+    args.asked(model.entry.task == Task::Ranking || data.is_implicit())
 }
 
 /// What is said of the file on the command line.

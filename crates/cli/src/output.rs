@@ -105,7 +105,7 @@ impl Output {
 
 /// Rows under a heading.
 pub(crate) struct Table {
-    heads: Vec<&'static str>,
+    heads: Vec<String>,
     rows: Vec<Vec<Cell>>,
 }
 
@@ -119,8 +119,8 @@ pub(crate) enum Cell {
 }
 
 impl Table {
-    pub(crate) fn new(heads: impl Into<Vec<&'static str>>) -> Self {
-        Self { heads: heads.into(), rows: Vec::new() }
+    pub(crate) fn new<H: Into<String>>(heads: impl IntoIterator<Item = H>) -> Self {
+        Self { heads: heads.into_iter().map(Into::into).collect(), rows: Vec::new() }
     }
 
     pub(crate) fn row(&mut self, cells: impl Into<Vec<Cell>>) {
@@ -134,7 +134,7 @@ impl Table {
         if table.width().is_some_and(|width| width >= 60) {
             table.set_content_arrangement(ContentArrangement::Dynamic);
         }
-        table.set_header(self.heads.iter().copied());
+        table.set_header(&self.heads);
         for row in &self.rows {
             table.add_row(row.iter().map(|cell| {
                 let alignment = if cell.is_text() { CellAlignment::Left } else { CellAlignment::Right };

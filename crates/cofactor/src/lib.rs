@@ -20,3 +20,8 @@ pub mod store;
 pub mod tune;
 
 pub use error::{Error, Result};
+
+/// The programs of a page of the documentation are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/rust.md")]
+struct RustPage;

@@ -11,6 +11,10 @@
     clippy::inline_always,
     reason = "a SIMD body must be inlined into the function that enables its instructions"
 )]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "without link-time optimization the functions of an iterator stay calls, which cost a loop over lanes several times its work"
+)]
 
 mod dot;
 mod isa;
@@ -18,6 +22,7 @@ mod lanes;
 mod link;
 mod normal;
 mod product;
+mod products;
 mod residual;
 mod row;
 mod sgd;
@@ -29,6 +34,7 @@ use lanes::Lanes;
 pub use link::Link;
 pub use normal::{Gram, NormalEquations, Samples};
 pub use product::{Rows, add_product};
+pub use products::{Packed, products, products_above};
 pub use residual::{Errors, Gathered};
 pub use row::{Mates, Own, RowStep, row, shift_rows, sum_rows};
 pub use sgd::{Block, Entry, Pace, PacedSgd, Sgd, paced_sgd, sgd};

@@ -20,6 +20,11 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums[0]
 }
 
+/// level + Σ a·b, summed in order.
+pub fn leveled_product(level: f32, a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).fold(level, |sum, (&x, &y)| x.mul_add(y, sum))
+}
+
 /// One pass of stochastic gradient descent over the entries in order; returns Σ e².
 ///
 /// For each rating, with e = r − μ − b_u − b_i − p_uᵀq_i taken before anything moves:

@@ -7,8 +7,11 @@ use cofactor::eval;
 use cofactor::eval::compare::Contestant;
 use cofactor::eval::early::{self, EPOCHS, EarlyStopping};
 use cofactor::eval::evaluate::{Options, Progress};
+use cofactor::eval::ranking::{Asked, rank_scores};
 use cofactor::registry;
 use cofactor::tune::{Header, Study, Trial, Wish, influences, space, validation_parts};
+use numpy::ndarray::ArrayView1;
+use numpy::{PyArray2, PyReadonlyArray2};
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
@@ -29,12 +32,16 @@ pub(crate) fn evaluate(
     split_seed: u64,
     clip: bool,
     early: Option<(f64, usize)>,
+    metrics: Vec<String>,
+    relevant_from: Option<f32>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let spec = spec_of(py, split)?;
     let early = rule(py, early)?;
+    let ranking = asked(py, &metrics, relevant_from)?;
     let (_, configured) = wanted.configured(py, early)?;
-    let options = Options { seed: wanted.seed, threads: wanted.threads, clip, early, ..Options::default() };
+    let options =
+        Options { seed: wanted.seed, threads: wanted.threads, clip, early, ranking, ..Options::default() };
     watched(py, &Watchers { progress, callback: None }, |watch| {
         let plan = ratings.plan(spec, split_seed)?;
         let most = configured.config().get(EPOCHS).cloned();
@@ -47,6 +54,35 @@ pub(crate) fn evaluate(
         })
         .to_string())
     })
+}
+
+/// What is asked of rankings; nothing where no metric is named.
+fn asked(py: Python<'_>, metrics: &[String], relevant_from: Option<f32>) -> PyResult<Option<Asked>> {
+    if metrics.is_empty() {
+        return Ok(None);
+    }
+    Asked::parse(&metrics.join(","), relevant_from).map(Some).map_err(|error| raised(py, &error))
+}
+
+/// The metrics of rankings for rows of scores, of which some are relevant: a row of metrics for each, NaN where nothing is relevant.
+#[pyfunction]
+pub(crate) fn ranking_metrics<'py>(
+    py: Python<'py>,
+    scores: PyReadonlyArray2<'py, f32>,
+    relevant: PyReadonlyArray2<'py, bool>,
+    metrics: Vec<String>,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let measures = asked(py, &metrics, None)?.map(|asked| asked.measures).unwrap_or_default();
+    let (scores, relevant) = (scores.as_array(), relevant.as_array());
+    let one = |(scores, relevant): (ArrayView1<'_, f32>, ArrayView1<'_, bool>)| {
+        let candidates: Vec<(f32, bool)> = scores.iter().copied().zip(relevant.iter().copied()).collect();
+        let found = rank_scores(&candidates, &measures)?;
+        Ok(found.unwrap_or_else(|| vec![f64::NAN; measures.len()]))
+    };
+    let rows = scores.rows().into_iter().zip(relevant.rows()).map(one);
+    let rows: cofactor::Result<Vec<Vec<f64>>> = rows.collect();
+    let rows = rows.map_err(|error| raised(py, &error))?;
+    Ok(PyArray2::from_vec2(py, &rows)?)
 }
 
 /// Passes an epoch on to who is watching.
@@ -75,12 +111,15 @@ pub(crate) fn compare(
     split_seed: u64,
     clip: bool,
     early: Option<(f64, usize)>,
+    metrics: Vec<String>,
+    relevant_from: Option<f32>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let spec = spec_of(py, split)?;
+    let ranking = asked(py, &metrics, relevant_from)?;
     let rule = rule(py, early)?;
     let (seed, threads) = wanted.first().map_or((42, 0), |wanted| (wanted.seed, wanted.threads));
-    let options = Options { seed, threads, clip, ..Options::default() };
+    let options = Options { seed, threads, clip, ranking, ..Options::default() };
     let mut configured = Vec::new();
     for wanted in &wanted {
         let (entry, _) = wanted.configured(py, None)?;

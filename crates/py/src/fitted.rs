@@ -141,6 +141,8 @@ pub(crate) struct Asked {
     unknown: String,
     #[pyo3(item)]
     reasons: usize,
+    #[pyo3(item)]
+    popularity: f32,
 }
 
 impl Asked {
@@ -152,6 +154,7 @@ impl Asked {
             deny: self.exclude,
             unknown: policy(py, &self.unknown)?,
             reasons: self.reasons,
+            popularity: self.popularity,
         })
     }
 }

@@ -43,8 +43,8 @@ def test_cross_validation_prints_each_fold_and_their_mean(ratings: Ratings, caps
     assert not model.__sklearn_is_fitted__()
     cofactor.cross_validate(model, ratings, 2, verbose=False)
     assert capsys.readouterr().out == ""
-    with pytest.raises(ParameterError, match="ndcg.*expected some of mae, "):
-        cofactor.cross_validate(model, ratings, 2, measures=["ndcg"])
+    with pytest.raises(ParameterError, match="rsme.*expected some of mae, "):
+        cofactor.cross_validate(model, ratings, 2, measures=["rsme"])
 
 
 def test_the_command_comes_to_the_same_figures(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import doctest
 import importlib.util
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,16 +58,6 @@ def test_every_name_is_there_and_documented() -> None:
     for name in cofactor.__all__:
         thing = getattr(cofactor, name)
         assert name.startswith("__") or thing.__doc__, name
-
-
-def test_the_readme_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", (HERE.parent / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert blocks
-    names: dict[str, object] = {}
-    for block in blocks:
-        exec(compile(block.replace('"ml-100k"', '"synth"'), "README.md", "exec"), names)
-    assert capsys.readouterr().out
 
 
 def test_a_panic_is_an_exception() -> None:

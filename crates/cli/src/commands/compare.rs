@@ -7,6 +7,7 @@ use std::time::Instant;
 use cofactor::data::split::{self, Plan};
 use cofactor::eval::compare::{self, Compared, Comparison, Contestant};
 use cofactor::eval::evaluate::{self, Options, Progress as Event};
+use cofactor::eval::ranking::Asked;
 use cofactor::fit::algorithm::Task;
 use cofactor::registry::ALGORITHMS;
 use cofactor::report::{self, ComparisonReport};
@@ -15,7 +16,7 @@ use cofactor::tune::Header;
 use indicatif::ProgressBar;
 
 use super::Context;
-use crate::args::{DataArgs, EarlyArgs};
+use crate::args::{DataArgs, EarlyArgs, RankingArgs};
 use crate::experiment;
 use crate::failure::Failure;
 use crate::format;
@@ -31,6 +32,7 @@ Examples:
   cofactor compare ml-100k --models mf,mf:lesson,mf:ml-100k+factors=64 --split kfold:5
   cofactor compare ml-100k --models mf,mf:study.jsonl --split official:u1
   cofactor compare ratings.csv --models all --early-stopping --report compare.html
+  cofactor compare ml-100k --models mf,als,knn --metrics ndcg@10,recall@20 --relevant-from 4
 
 A model is written NAME, NAME:PRESET or NAME:PRESET+KEY=VALUE+…, with the file of a study in the place of a \
 preset for its winner; `all` is every model that predicts ratings.
@@ -53,6 +55,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     early: EarlyArgs,
     #[command(flatten)]
+    ranking: RankingArgs,
+    #[command(flatten)]
     source: DataArgs,
 }
 
@@ -68,7 +72,11 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     for sentence in &chosen {
         context.out.note(sentence)?;
     }
-    let comparison = fit_all(&contestants, &plan, context)?;
+    let ranks = |contestant: &Contestant| {
+        ALGORITHMS.iter().any(|entry| entry.name == contestant.model && entry.task == Task::Ranking)
+    };
+    let asked = args.ranking.asked(data.is_implicit() || contestants.iter().any(ranks))?;
+    let comparison = fit_all(&contestants, &plan, asked, context)?;
     let mut report = describe(&data, &plan, split_seconds, comparison, context);
     let leakage: Vec<String> = report.split.leakage.take().into_iter().chain(chosen).collect();
     report.split.leakage = (!leakage.is_empty()).then(|| leakage.join(" "));
@@ -128,9 +136,10 @@ fn chosen(studies: &Studies, plan: &Plan<'_>, seed: u64) -> Vec<String> {
 fn fit_all(
     contestants: &[Contestant],
     plan: &Plan<'_>,
+    ranking: Option<Asked>,
     context: &mut Context,
 ) -> Result<Comparison, Failure> {
-    let options = Options { seed: context.seed, threads: context.threads, ..Options::default() };
+    let options = Options { seed: context.seed, threads: context.threads, ranking, ..Options::default() };
     let total = contestants.len();
     let mut bar = ProgressBar::hidden();
     let mut observer = |number: usize, event: Event<'_>| {
@@ -195,6 +204,10 @@ fn describe(
 
 fn print(comparison: &Comparison, plan: &Plan<'_>, out: &mut Output) -> Result<(), Failure> {
     out.say("")?;
+    if let Some(table) = ranking_table(comparison) {
+        out.table(&table)?;
+        out.say("")?;
+    }
     out.table(&table(comparison))?;
     for failed in &comparison.failed {
         out.line(format_args!("{} could not be fitted: {}", failed.label, failed.reason))?;
@@ -207,6 +220,44 @@ fn print(comparison: &Comparison, plan: &Plan<'_>, out: &mut Output) -> Result<(
         out.say(format_args!("{DIM}{}{DIM:#}", format::wrapped(&text, 0)))?;
     }
     Ok(())
+}
+
+/// Each metric of rankings, model by model; none where they were not measured.
+fn ranking_table(comparison: &Comparison) -> Option<Table> {
+    let asked = &comparison.models.first()?.ranking.as_ref()?.asked;
+    let mut table = Table::new([
+        "metric",
+        "model",
+        "value",
+        "95 % interval",
+        "to the best",
+        "95 % interval",
+        "p adjusted",
+    ]);
+    let optional = |text: Option<String>| Cell::Figure(text.unwrap_or_default());
+    for measure in &asked.measures {
+        let name = measure.to_string();
+        for model in &comparison.models {
+            let Some(found) = model.ranking.as_ref().and_then(|ranking| ranking.metrics.get(&name)) else {
+                continue;
+            };
+            let difference = model.ranking_differences.get(&name);
+            table.row([
+                name.as_str().into(),
+                model.label.as_str().into(),
+                Cell::Figure(format!("{:.4}", found.mean)),
+                optional(found.low.zip(found.high).map(|(low, high)| format!("{low:.4} to {high:.4}"))),
+                optional(difference.map(|d| format!("{:+.4}", d.mean))),
+                optional(difference.and_then(|d| Some(format!("{:+.4} to {:+.4}", d.low?, d.high?)))),
+                optional(difference.and_then(|d| d.p_holm).map(p_value)),
+            ]);
+        }
+    }
+    Some(table)
+}
+
+fn p_value(p: f64) -> String {
+    if p < 1e-4 { "<0.0001".to_owned() } else { format!("{p:.4}") }
 }
 
 fn table(comparison: &Comparison) -> Table {
@@ -224,7 +275,6 @@ fn table(comparison: &Comparison) -> Table {
         "size",
     ]);
     let optional = |text: Option<String>| Cell::Figure(text.unwrap_or_default());
-    let p = |p: f64| if p < 1e-4 { "<0.0001".to_owned() } else { format!("{p:.4}") };
     for model in &comparison.models {
         let (rmse, difference) = (&model.metrics["rmse"], model.difference);
         table.row([
@@ -234,7 +284,7 @@ fn table(comparison: &Comparison) -> Table {
             Cell::Figure(format!("{:.4}", model.metrics["mae"].mean)),
             optional(difference.map(|d| format!("{:+.4}", d.mean))),
             optional(difference.and_then(|d| Some(format!("{:+.4} to {:+.4}", d.low?, d.high?)))),
-            optional(difference.and_then(|d| d.p_holm).map(p)),
+            optional(difference.and_then(|d| d.p_holm).map(p_value)),
             Cell::Figure(format!("{}/{}", model.folds_won, model.folds.len())),
             Cell::Figure(format!("{:.3}", model.seconds.fit)),
             Cell::Figure(format!("{:.3}", model.seconds.fit_cpu)),

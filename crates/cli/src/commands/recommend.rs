@@ -4,7 +4,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use cofactor::Error;
-use cofactor::recommender::{Pick, Recommendation, Recommender, Request, UserPicks, Who, parse_history};
+use cofactor::data::ids::RawId;
+use cofactor::recommender::{
+    ParquetPicks, Pick, Recommendation, Recommender, Request, UserPicks, Who, parse_history,
+};
 use cofactor::store::write_atomically;
 use serde::Serialize;
 use serde_json::json;
@@ -23,10 +26,12 @@ Examples:
   cofactor recommend model.cofactor --user 42 -n 5 --why
   cofactor recommend model.cofactor --ratings \"Star Wars (1977)=5, Fargo (1996)=4, 288=1\"
   cofactor recommend model.cofactor --all -n 20 -o picks.csv
+  cofactor recommend model.cofactor --users ids.txt -o picks.parquet
+  cofactor recommend model.cofactor --user 42 --popularity=-0.2
 
 Somebody new is folded in: the model is asked where a user with these ratings stands, and nothing \
 is kept.")]
-#[command(group = clap::ArgGroup::new("whom").required(true).args(["user", "ratings", "all"]))]
+#[command(group = clap::ArgGroup::new("whom").required(true).args(["user", "ratings", "all", "users"]))]
 pub(crate) struct Args {
     /// A model file
     file: PathBuf,
@@ -39,9 +44,21 @@ pub(crate) struct Args {
     /// Every user; writes the file that --output names
     #[arg(long, requires = "output")]
     all: bool,
-    /// Where to write everybody's picks: *.jsonl or *.csv
-    #[arg(long, short, value_name = "FILE", requires = "all")]
+    /// The users whose ids stand in a file, one a line; writes the file that --output names
+    #[arg(long, value_name = "FILE", requires = "output")]
+    users: Option<PathBuf>,
+    /// Where to write the picks of many: *.jsonl, *.csv or *.parquet
+    #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// None of these items, by id or title; may be repeated
+    #[arg(long, value_name = "ITEM")]
+    without: Vec<String>,
+    /// Only the items whose ids or titles stand in a file, one a line
+    #[arg(long, value_name = "FILE")]
+    only: Option<PathBuf>,
+    /// Adds so much to a score for each factor e of popularity: above 0 for popular items, below 0 for rare ones; `cofactor run --metrics` shows what it costs
+    #[arg(long, value_name = "W", default_value_t = 0.0, allow_hyphen_values = true)]
+    popularity: f32,
     /// How many picks
     #[arg(short, long = "number", value_name = "N", default_value_t = 10)]
     n: usize,
@@ -71,18 +88,25 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
         exclude_seen: !args.include_seen,
         unknown: args.unknown.policy(),
         reasons: if args.why { REASONS } else { 0 },
-        ..Request::default()
+        allow: args.only.as_deref().map(lines).transpose()?,
+        deny: args.without.clone(),
+        popularity: args.popularity,
     };
     if let Some(output) = &args.output {
+        if !args.all && args.users.is_none() {
+            return Err(Failure::usage("--output is for the picks of many", "give --all or --users FILE"));
+        }
         let format = Format::of(output)?;
-        return to_file(&Recommender::open(&args.file)?, &request, output, format, context);
+        let users = args.users.as_deref().map(lines).transpose()?;
+        let many = Many { users: users.as_deref(), path: output, format };
+        return to_file(&Recommender::open(&args.file)?, &request, &many, context);
     }
     let history = args.ratings.as_deref().map(parse_history).transpose()?;
     let recommender = Recommender::open(&args.file)?;
     let (who, name) = match (&args.user, &history) {
         (Some(user), _) => (Who::User(user), format!("user {user}")),
         (None, Some(history)) => (Who::History(history), "somebody new".to_owned()),
-        (None, None) => return Err(Failure::usage("for whom?", "give --user, --ratings or --all")),
+        (None, None) => return Err(Failure::usage("for whom?", "give --user, --ratings, --users or --all")),
     };
     let list = recommender.recommend(who, &request).map_err(with_flags)?;
     if context.out.is_json() {
@@ -154,6 +178,7 @@ pub(crate) fn title_or_id(item: &cofactor::recommender::NamedItem<'_>) -> String
 enum Format {
     JsonLines,
     Csv,
+    Parquet,
 }
 
 impl Format {
@@ -161,25 +186,43 @@ impl Format {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("jsonl" | "ndjson") => Ok(Self::JsonLines),
             Some("csv") => Ok(Self::Csv),
+            Some("parquet") => Ok(Self::Parquet),
             _ => Err(Failure::usage(
                 format!("--output {}: the ending says no format that can be written", path.display()),
-                "name the file *.jsonl or *.csv",
+                "name the file *.jsonl, *.csv or *.parquet",
             )),
         }
     }
+}
 
-    fn head(self, out: &mut dyn Write) -> std::io::Result<()> {
-        match self {
-            Self::JsonLines => Ok(()),
-            Self::Csv => writeln!(out, "user,rank,item,title,score"),
-        }
+/// Where the picks of many go.
+enum Sink<'w> {
+    JsonLines(&'w mut dyn Write),
+    Csv(&'w mut dyn Write),
+    Parquet(Box<ParquetPicks<'w>>),
+}
+
+impl<'w> Sink<'w> {
+    fn new(format: Format, recommender: &Recommender, out: &'w mut dyn Write) -> std::io::Result<Self> {
+        Ok(match format {
+            Format::JsonLines => Self::JsonLines(out),
+            Format::Csv => {
+                writeln!(out, "user,rank,item,title,score")?;
+                Self::Csv(out)
+            }
+            Format::Parquet => Self::Parquet(Box::new(ParquetPicks::new(recommender, out)?)),
+        })
     }
 
-    fn write(self, picks: &UserPicks<'_>, out: &mut dyn Write) -> std::io::Result<()> {
-        if self == Self::JsonLines {
-            serde_json::to_writer(&mut *out, picks)?;
-            return writeln!(out);
-        }
+    fn write(&mut self, picks: &UserPicks<'_>) -> std::io::Result<()> {
+        let out = match self {
+            Self::Parquet(file) => return file.write(picks),
+            Self::JsonLines(out) => {
+                serde_json::to_writer(&mut *out, picks)?;
+                return writeln!(out);
+            }
+            Self::Csv(out) => out,
+        };
         let user = csv_field(&picks.user.to_string());
         for (rank, pick) in (1..).zip(&picks.list.picks) {
             let (item, title) =
@@ -188,6 +231,19 @@ impl Format {
         }
         Ok(())
     }
+
+    fn finish(self) -> std::io::Result<()> {
+        match self {
+            Self::Parquet(file) => file.finish(),
+            Self::JsonLines(_) | Self::Csv(_) => Ok(()),
+        }
+    }
+}
+
+/// The lines of a file that are not empty.
+fn lines(path: &Path) -> Result<Vec<String>, Failure> {
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 
 /// A field of a CSV file, in quotes where it needs them (RFC 4180).
@@ -198,33 +254,50 @@ fn csv_field(text: &str) -> String {
     text.to_owned()
 }
 
+/// Many users, and the file for their picks.
+struct Many<'a> {
+    /// Everybody, where none are named.
+    users: Option<&'a [String]>,
+    path: &'a Path,
+    format: Format,
+}
+
 /// Everybody's picks, in bounded memory; the file appears when it is whole.
 fn to_file(
     recommender: &Recommender,
     request: &Request,
-    path: &Path,
-    format: Format,
+    many: &Many<'_>,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    let bar = context.progress.counter("Recommend", recommender.file().data.users);
+    let path = many.path;
+    let total = many.users.map_or(recommender.file().data.users, <[String]>::len);
+    let bar = context.progress.counter("Recommend", total);
     let (interrupt, threads) = (context.interrupt.clone(), context.threads);
     let (mut users, mut picks) = (0, 0);
     let mut refused = None;
     let written = interrupt.defer(|| {
         let outcome = write_atomically(path, |out| {
-            format.head(out)?;
+            let mut sink = Sink::new(many.format, recommender, out)?;
             let take = |list: UserPicks<'_>| {
                 if interrupt.requested() {
                     return Err(Error::unsupported("interrupted", ""));
                 }
                 (users, picks) = (users + 1, picks + list.list.picks.len());
                 bar.inc(1);
-                format.write(&list, out).map_err(Error::io("write", path))
+                sink.write(&list).map_err(Error::io("write", path))
             };
-            recommender.recommend_all(request, threads, take).map_err(|error| {
-                refused = Some(error);
+            let done = match many.users {
+                None => recommender.recommend_all(request, threads, take),
+                Some(users) => {
+                    let raw: Vec<RawId<'_>> = users.iter().map(|user| RawId::Text(user)).collect();
+                    recommender.recommend_each(&raw, request, threads, take)
+                }
+            };
+            done.map_err(|error| {
+                refused = Some(with_flags(error));
                 std::io::Error::other("the recommendations ended early")
-            })
+            })?;
+            sink.finish()
         });
         bar.finish_and_clear();
         Ok(outcome)

@@ -7,7 +7,12 @@ use std::time::Instant;
 use cofactor::Error;
 use cofactor::data::ids::{Item, User};
 use cofactor::data::ratings::{Ratings, Scale};
+use cofactor::data::split::Fold;
 use cofactor::eval::diagnostics::diagnose;
+use cofactor::eval::ranking::Asked;
+use cofactor::eval::ranking::popularity::{self, Setting};
+use cofactor::fit::model::Model as Fitted;
+use cofactor::fit::run::thread_pool;
 use cofactor::recommender::{Contribution, NamedItem, Pick, Recommender, Request, Who, example_user};
 use cofactor::report::{self, Report};
 use cofactor::store::{ModelFile, write_atomically};
@@ -16,7 +21,7 @@ use serde_json::json;
 
 use super::Context;
 use super::recommend::title_or_id;
-use crate::args::{DataArgs, ModelArgs};
+use crate::args::{DataArgs, ModelArgs, RankingArgs};
 use crate::experiment::{self, Experiment};
 use crate::failure::Failure;
 use crate::format;
@@ -42,7 +47,7 @@ pub(crate) struct Args {
     /// A file of ratings, or a data set's name
     #[arg(default_value = "ml-100k")]
     data: String,
-    /// Which ratings are held out: user:F, random:F, kfold:N, official[:NAME], loo, time:F
+    /// Which ratings are held out: user:F, random:F, kfold:N, official[:NAME], loo, time:F, strong:N
     #[arg(long, value_name = "SPEC", default_value = "user:0.2")]
     split: String,
     /// The folder for the results
@@ -56,6 +61,8 @@ pub(crate) struct Args {
     n: usize,
     #[command(flatten)]
     model: ModelArgs,
+    #[command(flatten)]
+    ranking: RankingArgs,
     #[command(flatten)]
     source: DataArgs,
 }
@@ -71,12 +78,16 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     if let Some(user) = &args.user {
         check_user(user, &data.ratings)?;
     }
-    let experiment = experiment::run(&data, &model, spec, context)?;
+    let asked = inputs::ranking(&args.ranking, &model, &data)?;
+    let experiment = experiment::run(&data, &model, spec, asked, context)?;
     experiment.print(&mut context.out)?;
 
     let Experiment { outcome, mut report } = experiment;
     let clock = Instant::now();
     report.diagnostics = Some(diagnose(&*outcome.model, &outcome.fold, &outcome.predictions));
+    if let Some(ranking) = &report.ranking {
+        report.trade_off = trade_off(&*outcome.model, &outcome.fold, &ranking.asked, context)?;
+    }
     report.seconds.evaluate += clock.elapsed().as_secs_f64();
 
     let test = outcome.fold.test;
@@ -91,6 +102,23 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     report.seconds.total = context.start.elapsed().as_secs_f64();
     let files = write(&args.out, &recommender, &report, context)?;
     finish(&files, &report, context)
+}
+
+/// What popularity is worth: the first metric beside coverage, novelty and inequality, at several settings.
+fn trade_off(
+    model: &dyn Fitted,
+    fold: &Fold,
+    asked: &Asked,
+    context: &Context,
+) -> Result<Vec<Setting>, Failure> {
+    let first = asked.measures[0];
+    let n = first.cutoff.unwrap_or(10);
+    let written = format!("{first},coverage@{n},novelty@{n},gini@{n}");
+    let spinner = context.progress.spinner("Popularity");
+    let settings = Asked::parse(&written, asked.relevant_from)
+        .and_then(|asked| popularity::trade_off(model, fold, &asked, &thread_pool(context.threads)?));
+    spinner.finish_and_clear();
+    Ok(settings?)
 }
 
 /// Refuses a user who is not in the data, before anything is fitted.

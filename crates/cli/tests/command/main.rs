@@ -6,7 +6,10 @@ mod basics;
 mod compare;
 mod data;
 mod derive;
+#[cfg(unix)]
+mod pages;
 mod questions;
+mod ranking;
 mod real;
 mod run;
 mod support;

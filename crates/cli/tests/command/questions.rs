@@ -134,7 +134,7 @@ fn everybodys_picks_go_to_a_file() {
     assert_eq!(table.lines().count(), 241);
     let said = scratch.run("recommend m.cofactor --all -o picks.txt");
     assert_eq!(said.status, Some(2));
-    assert!(said.err.contains("*.jsonl or *.csv"), "{}", said.err);
+    assert!(said.err.contains("*.jsonl, *.csv or *.parquet"), "{}", said.err);
     assert_eq!(scratch.names("."), ["m.cofactor", "picks.csv", "picks.jsonl"]);
 }
 

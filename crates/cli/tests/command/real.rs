@@ -1,6 +1,6 @@
 //! The main job on the real MovieLens 100K, where it can be had without asking the network for long.
 
-use crate::support::{Said, Scratch};
+use crate::support::{Said, Scratch, real_data};
 
 /// The lesson's claim is a test MSE of about 0.91.
 #[test]
@@ -31,17 +31,4 @@ fn the_lesson_on_movielens_100k_keeps_its_promise() {
     );
     assert_eq!(said.status, Some(0), "{}", said.err);
     assert!(said.out.contains("Fargo (1996)"), "{}", said.out);
-}
-
-/// The variable to set, and its value: a mirror that holds the archive, or the cache of the person who runs the tests.
-fn real_data() -> Option<(&'static str, std::path::PathBuf)> {
-    #[expect(clippy::disallowed_methods, reason = "a test takes its data from where its runner says")]
-    let variable = |name: &str| std::env::var(name).ok().map(std::path::PathBuf::from);
-    if let Some(mirror) = variable("COFACTOR_MIRROR")
-        && mirror.join("ml-100k.zip").is_file()
-    {
-        return Some(("COFACTOR_MIRROR", mirror));
-    }
-    let cache = variable("COFACTOR_CACHE").or_else(cofactor::data::datasets::Store::platform_cache)?;
-    cache.join("ml-100k").is_dir().then_some(("COFACTOR_CACHE", cache))
 }

@@ -60,12 +60,31 @@ impl Scratch {
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("cofactor"));
         command.args(arguments.split_whitespace());
+        self.settle(&mut command);
+        command
+    }
+
+    /// A shell with this command line, which finds the command `cofactor`.
+    #[cfg(unix)]
+    pub(crate) fn shell(&self, line: &str) -> Command {
+        let binary = assert_cmd::cargo::cargo_bin!("cofactor");
+        let mut path = binary.parent().unwrap().as_os_str().to_owned();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        let mut command = Command::new("sh");
+        command.args(["-c", line]);
+        self.settle(&mut command);
+        command.env("PATH", path).env("NO_COLOR", "1");
+        command
+    }
+
+    /// Lets a command work in the folder, with nothing of its runner's settings.
+    fn settle(&self, command: &mut Command) {
         command.current_dir(self.folder.path());
         command.env("COFACTOR_CACHE", self.path("cache"));
         for name in ["COFACTOR_MIRROR", "NO_COLOR", "CLICOLOR_FORCE"] {
             command.env_remove(name);
         }
-        command
     }
 
     /// Runs it.
@@ -102,4 +121,17 @@ impl Said {
         let value: Value = serde_json::from_str(&self.err).unwrap();
         value["error"].clone()
     }
+}
+
+/// Where MovieLens 100K can be had without the network, as a variable to set and its value: a mirror that holds the archive, or the cache of the person who runs the tests.
+pub(crate) fn real_data() -> Option<(&'static str, PathBuf)> {
+    #[expect(clippy::disallowed_methods, reason = "a test takes its data from where its runner says")]
+    let variable = |name: &str| std::env::var(name).ok().map(PathBuf::from);
+    if let Some(mirror) = variable("COFACTOR_MIRROR")
+        && mirror.join("ml-100k.zip").is_file()
+    {
+        return Some(("COFACTOR_MIRROR", mirror));
+    }
+    let cache = variable("COFACTOR_CACHE").or_else(cofactor::data::datasets::Store::platform_cache)?;
+    cache.join("ml-100k").is_dir().then_some(("COFACTOR_CACHE", cache))
 }

@@ -26,6 +26,7 @@ use super::early::EarlyStopping;
 use super::evaluate::{Evaluation, FoldResult, Options, Outcome, Progress, Seconds, evaluate};
 use super::interval::{holm, student_975, student_p};
 use super::metric::{Errors, Estimates, Summary};
+use super::ranking::{RankingFigures, Rankings};
 use crate::data::split::Plan;
 use crate::error::{Error, Result};
 use crate::fit::model::Model;
@@ -46,7 +47,7 @@ pub struct Contestant {
 /// What came out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// The models, the lowest RMSE first.
+    /// The models, the lowest RMSE first, or where rankings were measured, the best value of their first metric.
     pub models: Vec<Compared>,
     /// Those that could not be fitted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -78,6 +79,12 @@ pub struct Compared {
     /// The difference to the best; none for the best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difference: Option<Difference>,
+    /// The metrics of rankings, if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranking: Option<RankingFigures>,
+    /// The differences of these to the best, by metric; none for the best.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ranking_differences: BTreeMap<String, Difference>,
     /// The sums over the folds.
     pub seconds: Seconds,
     /// The size of what it has learned, in bytes; of several folds, in the last one.
@@ -86,7 +93,7 @@ pub struct Compared {
     pub uses_time: bool,
 }
 
-/// A difference of two RMSEs over the same ratings.
+/// A difference of two RMSEs over the same ratings, or of the means of a metric over the same users.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// (1).
@@ -118,6 +125,11 @@ const METHOD: &str = "The difference is the RMSE minus that of the best, over th
     two-sided, Student's t with one degree of freedom less than there are users; adjusted for the number of models by Holm's method. This \
     speaks of other users for the same trained models, not of other training data or seeds, and the best was chosen by the same figures.";
 
+/// The same for rankings.
+const RANKING_METHOD: &str = "The models are in the order of the first metric of rankings. Its differences to the best are paired by user: the mean of the users' \
+    differences, their standard error, and a two-sided p-value by Student's t, adjusted for the number of models by Holm's method. A user of several folds counts once, \
+    by the mean. Equal scores count by the mean over their orders.";
+
 /// Fits and evaluates each model over the plan in turn, and tests their differences to the best. `observer` hears of everything, with the
 /// number of the model; after `Break` the model at hand is left out and no other begins. A model whose fit fails is recorded as such.
 ///
@@ -134,7 +146,7 @@ pub fn compare(
     let (mut done, mut failed, mut first_error) = (Vec::new(), Vec::new(), None);
     let mut stopped = false;
     for (number, contestant) in contestants.iter().enumerate() {
-        let options = Options { early: contestant.early, ..*options };
+        let options = Options { early: contestant.early, ..options.clone() };
         let mut watch = |progress: Progress<'_>| observer(number, progress);
         match evaluate(&*contestant.configured, plan, &options, &mut watch) {
             Ok(outcome) if outcome.evaluation.stopped => {
@@ -151,13 +163,26 @@ pub fn compare(
     }
     match first_error {
         Some(error) if done.is_empty() => Err(error),
-        _ => Ok(Comparison { models: ranked(done), failed, method: METHOD.to_owned(), stopped }),
+        _ => {
+            let method = match options.ranking {
+                Some(_) => format!("{RANKING_METHOD} {METHOD}"),
+                None => METHOD.to_owned(),
+            };
+            Ok(Comparison { models: ranked(done), failed, method, stopped })
+        }
     }
 }
 
-fn compared(contestant: &Contestant, outcome: Outcome) -> (Compared, Errors) {
-    let Outcome { evaluation, errors, model, config, .. } = outcome;
-    let Evaluation { metrics, summary, folds, seconds, uses_time, .. } = evaluation;
+/// A model's figures and what they are made of.
+struct Measured {
+    compared: Compared,
+    errors: Errors,
+    rankings: Option<Rankings>,
+}
+
+fn compared(contestant: &Contestant, outcome: Outcome) -> Measured {
+    let Outcome { evaluation, errors, rankings, model, config, .. } = outcome;
+    let Evaluation { metrics, ranking, summary, folds, seconds, uses_time, .. } = evaluation;
     let compared = Compared {
         label: contestant.label.clone(),
         model: contestant.model.to_owned(),
@@ -167,38 +192,53 @@ fn compared(contestant: &Contestant, outcome: Outcome) -> (Compared, Errors) {
         folds,
         folds_won: 0,
         difference: None,
+        ranking,
+        ranking_differences: BTreeMap::new(),
         seconds,
         bytes: bytes(&*model),
         uses_time,
     };
-    (compared, errors)
+    Measured { compared, errors, rankings }
 }
 
 fn bytes(model: &dyn Model) -> usize {
     model.tensors().0.values().map(|tensor| size_of_val(tensor.data.bits())).sum()
 }
 
-/// The best first, with the others' differences to it and the folds that each won.
-fn ranked(mut done: Vec<(Compared, Errors)>) -> Vec<Compared> {
-    done.sort_by(|(a, _), (b, _)| a.metrics["rmse"].mean.total_cmp(&b.metrics["rmse"].mean));
-    let Some(((_, best), others)) = done.split_first_mut() else { return Vec::new() };
-    for (model, errors) in others.iter_mut() {
-        model.difference = Some(difference(errors, best));
-    }
-    let with_p: Vec<(usize, f64)> = others
-        .iter()
-        .enumerate()
-        .filter_map(|(place, (model, _))| Some((place, model.difference?.p?)))
-        .collect();
-    let p_values: Vec<f64> = with_p.iter().map(|&(_, p)| p).collect();
-    for ((place, _), adjusted) in with_p.into_iter().zip(holm(&p_values)) {
-        if let Some(difference) = &mut others[place].0.difference {
-            difference.p_holm = Some(adjusted);
+/// The best first, with the others' differences to it and the folds that each won. The best has the lowest RMSE, or where rankings were measured, the best
+/// value of their first metric.
+fn ranked(mut done: Vec<Measured>) -> Vec<Compared> {
+    done.sort_by(|a, b| match (&a.rankings, &b.rankings) {
+        (Some(a), Some(b)) => b.advantage(a).total_cmp(&0.0),
+        _ => a.compared.metrics["rmse"].mean.total_cmp(&b.compared.metrics["rmse"].mean),
+    });
+    let Some((best, others)) = done.split_first_mut() else { return Vec::new() };
+    for model in others.iter_mut() {
+        model.compared.difference = Some(difference(&model.errors, &best.errors));
+        if let (Some(rankings), Some(of_best)) = (&model.rankings, &best.rankings) {
+            let differences = rankings.differences(of_best).into_iter();
+            model.compared.ranking_differences =
+                differences.map(|(measure, difference)| (measure.to_string(), difference)).collect();
         }
     }
-    let mut models: Vec<Compared> = done.into_iter().map(|(model, _)| model).collect();
+    let mut models: Vec<Compared> = done.into_iter().map(|model| model.compared).collect();
+    adjust(models.iter_mut().filter_map(|model| model.difference.as_mut()).collect());
+    let measures: Vec<String> =
+        models.last().map(|last| last.ranking_differences.keys().cloned().collect()).unwrap_or_default();
+    for measure in measures {
+        adjust(models.iter_mut().filter_map(|model| model.ranking_differences.get_mut(&measure)).collect());
+    }
     count_wins(&mut models);
     models
+}
+
+/// Gives each difference its adjusted p-value.
+fn adjust(mut differences: Vec<&mut Difference>) {
+    differences.retain(|difference| difference.p.is_some());
+    let p_values: Vec<f64> = differences.iter().filter_map(|difference| difference.p).collect();
+    for (difference, adjusted) in differences.into_iter().zip(holm(&p_values)) {
+        difference.p_holm = Some(adjusted);
+    }
 }
 
 /// A fold is won by the lowest RMSE; by none where two are equal.

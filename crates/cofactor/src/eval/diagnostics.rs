@@ -449,7 +449,7 @@ mod tests {
     fn a_whole_fold_is_diagnosed_and_comes_back_from_json() {
         let all = ratings((0..30).flat_map(|u| (0..20).map(move |i| (u, i, ((u * 3 + i) % 5 + 1) as f32))));
         let part = |tested: bool| all.filter(|r| ((r.user.0 + r.item.0) % 4 == 0) == tested);
-        let fold = Fold { name: "test".into(), train: part(false), test: part(true) };
+        let fold = Fold::new("test", part(false), part(true));
         let algorithm = registry::find("baseline").unwrap().configure(&serde_json::Map::new()).unwrap();
         let mut run = crate::fit::run::Run::new(0, 1).unwrap();
         let model = algorithm.fit(&fold.train, &mut run).unwrap();
@@ -465,7 +465,7 @@ mod tests {
         assert_eq!(diagnostics.item_map, None, "a baseline has no factors");
         let written = serde_json::to_string(&diagnostics).unwrap();
         assert_eq!(serde_json::from_str::<Diagnostics>(&written).unwrap(), diagnostics);
-        let nothing = Fold { name: "none".into(), train: all.clone(), test: all.filter(|_| false) };
+        let nothing = Fold::new("none", all.clone(), all.filter(|_| false));
         assert_eq!(diagnose(&*model, &nothing, &[]), Diagnostics::default());
     }
 }

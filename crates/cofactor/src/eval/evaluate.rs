@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use super::clock::Clock;
 use super::early::{self, EarlyStopping, Found};
 use super::metric::{Errors, Estimates, Summary, summarize};
-use crate::data::ids::User;
+use super::ranking::{self, Asked, RankingFigures, Rankings};
+use crate::data::ids::{Item, User};
 use crate::data::ratings::Ratings;
 use crate::data::split::{self, Fold, Plan, Spec, Unseen};
 use crate::error::{Error, Result};
@@ -20,7 +21,7 @@ use crate::fit::run::{Epoch, Run};
 use crate::registry::Configured;
 
 /// How to evaluate.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// What every random draw comes from.
     pub seed: u64,
@@ -33,11 +34,13 @@ pub struct Options {
     /// Whether the number of epochs is found first, in each fold anew and by its training part alone; the algorithm's `epochs` are
     /// then the most.
     pub early: Option<EarlyStopping>,
+    /// Which metrics of rankings are measured too, if any.
+    pub ranking: Option<Asked>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 0, threads: 0, clip: true, curve: Curve::Nothing, early: None }
+        Self { seed: 0, threads: 0, clip: true, curve: Curve::Nothing, early: None, ranking: None }
     }
 }
 
@@ -100,6 +103,9 @@ pub struct FoldResult {
     pub test: usize,
     /// The metrics of the test part by name.
     pub metrics: Estimates,
+    /// The metrics of rankings, if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranking: Option<RankingFigures>,
     /// What the test part asks about that training never saw.
     pub unseen: Unseen,
     /// What each epoch came to.
@@ -130,7 +136,10 @@ pub struct Seconds {
 pub struct Evaluation {
     /// The metrics by name: of the only fold, or of all folds' test ratings pooled.
     pub metrics: Estimates,
-    /// Each metric over the folds; empty where there is one fold.
+    /// The metrics of rankings, if they were asked for: of the only fold, or with a user's folds averaged first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranking: Option<RankingFigures>,
+    /// Each metric over the folds, those of rankings among them; empty where there is one fold.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub summary: BTreeMap<String, Summary>,
     /// Each fold.
@@ -150,6 +159,8 @@ pub struct Outcome {
     pub evaluation: Evaluation,
     /// The errors of all folds' test ratings, by user.
     pub errors: Errors,
+    /// The users' rankings in all folds, if they were asked for.
+    pub rankings: Option<Rankings>,
     /// The last fold's parts.
     pub fold: Fold,
     /// The last fold's model.
@@ -178,6 +189,28 @@ pub fn predictions(model: &dyn Model, part: &Ratings, clip: bool, pool: &ThreadP
     })
 }
 
+/// The same for a fold whose users may have to be folded in first.
+fn predictions_of_fold(model: &dyn Model, fold: &Fold, clip: bool, pool: &ThreadPool) -> Result<Vec<f32>> {
+    if fold.folded.is_none() {
+        return Ok(predictions(model, &fold.test, clip, pool));
+    }
+    let scale = fold.test.scale();
+    let of_user = |scores: &mut Vec<f32>, user: u32| {
+        let row = fold.test.row(User(user));
+        if row.is_empty() {
+            return Ok(Vec::new());
+        }
+        ranking::score_all(model, fold, User(user), scores)?;
+        let of_item = |item: &Item| scores[item.index()];
+        let clipped = |prediction: f32| if clip { scale.clip(prediction) } else { prediction };
+        Ok(row.items.iter().map(of_item).map(clipped).collect())
+    };
+    let users = (0..fold.test.users() as u32).into_par_iter();
+    let scratch = || vec![0.0; fold.test.items()];
+    let rows: Result<Vec<Vec<f32>>> = pool.install(|| users.map_init(scratch, of_user).collect());
+    Ok(rows?.concat())
+}
+
 /// The errors of a fitted model on a test part, with the predictions.
 ///
 /// # Errors
@@ -191,7 +224,11 @@ pub fn errors(
     if test.is_empty() {
         return Err(nothing_held_out());
     }
-    let predictions = predictions(model, test, clip, pool);
+    measured(test, predictions(model, test, clip, pool), clip)
+}
+
+/// The errors of predictions, which must be finite.
+fn measured(test: &Ratings, predictions: Vec<f32>, clip: bool) -> Result<(Errors, Vec<f32>)> {
     if let Some((rating, prediction)) =
         test.iter().zip(&predictions).find(|(_, prediction)| !prediction.is_finite())
     {
@@ -223,7 +260,7 @@ pub fn evaluate(
     }
     let count = plan.names().len();
     let mut results = Vec::new();
-    let mut pooled: Option<Errors> = None;
+    let (mut pooled, mut rankings): (Option<Errors>, Option<Rankings>) = (None, None);
     let mut index = 0;
     loop {
         let done = one_fold(algorithm, plan, (index, count), options, observer)?;
@@ -231,15 +268,20 @@ pub fn evaluate(
             Some(pooled) => pooled.add(&done.errors),
             None => pooled = Some(done.errors),
         }
+        match (&mut rankings, done.rankings) {
+            (Some(rankings), Some(more)) => rankings.add(&more),
+            (empty, first) => *empty = first,
+        }
         results.push(done.result);
         index += 1;
         if done.stopped || index == count {
             let pooled = pooled.expect("the first fold has just been added");
             let uses_time = uses_time(&*done.model, &done.fold.test);
-            let evaluation = Evaluation::of(results, &pooled, uses_time, done.stopped);
+            let evaluation = Evaluation::of(results, &pooled, rankings.as_ref(), uses_time, done.stopped);
             return Ok(Outcome {
                 evaluation,
                 errors: pooled,
+                rankings,
                 fold: done.fold,
                 model: done.model,
                 config: done.config,
@@ -250,18 +292,36 @@ pub fn evaluate(
 }
 
 impl Evaluation {
-    fn of(folds: Vec<FoldResult>, pooled: &Errors, uses_time: bool, stopped: bool) -> Self {
-        let metrics = pooled.estimates();
-        let by_fold: Vec<&Estimates> = folds.iter().map(|fold| &fold.metrics).collect();
-        let summary = if folds.len() > 1 { summarize(&by_fold, &metrics) } else { BTreeMap::new() };
+    fn of(
+        folds: Vec<FoldResult>,
+        pooled: &Errors,
+        rankings: Option<&Rankings>,
+        uses_time: bool,
+        stopped: bool,
+    ) -> Self {
+        let (metrics, ranking) = (pooled.estimates(), rankings.map(Rankings::figures));
+        let summary = if folds.len() > 1 {
+            let by_fold: Vec<Estimates> =
+                folds.iter().map(|fold| together(&fold.metrics, fold.ranking.as_ref())).collect();
+            summarize(&by_fold.iter().collect::<Vec<_>>(), &together(&metrics, ranking.as_ref()))
+        } else {
+            BTreeMap::new()
+        };
         let seconds = folds.iter().fold(Seconds::default(), |sum, fold| Seconds {
             split: sum.split + fold.seconds.split,
             fit: sum.fit + fold.seconds.fit,
             fit_cpu: sum.fit_cpu + fold.seconds.fit_cpu,
             evaluate: sum.evaluate + fold.seconds.evaluate,
         });
-        Self { metrics, summary, folds, seconds, uses_time, stopped }
+        Self { metrics, ranking, summary, folds, seconds, uses_time, stopped }
     }
+}
+
+/// The metrics of ratings and those of rankings.
+fn together(metrics: &Estimates, ranking: Option<&RankingFigures>) -> Estimates {
+    let mut all = metrics.clone();
+    all.extend(ranking.into_iter().flat_map(|ranking| ranking.metrics.clone()));
+    all
 }
 
 fn nothing_held_out() -> Error {
@@ -275,6 +335,7 @@ fn nothing_held_out() -> Error {
 struct Done {
     result: FoldResult,
     errors: Errors,
+    rankings: Option<Rankings>,
     fold: Fold,
     model: Box<dyn Model>,
     config: Map<String, Value>,
@@ -305,14 +366,18 @@ fn one_fold(
         if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     run = match (options.curve, &valid) {
-        (Curve::Test, _) => run.with_valid(&fold.test),
+        // Users who are held out whole are folded in at the end alone.
+        (Curve::Test, _) if fold.folded.is_none() => run.with_valid(&fold.test),
         (_, Some(valid)) => run.with_valid(valid),
         _ => run,
     };
     let model = algorithm.fit(&fold.train, &mut run)?;
     (seconds.fit, seconds.fit_cpu) = clock.lap();
 
-    let (errors, predictions) = errors(&*model, &fold.test, options.clip, run.pool())?;
+    let predictions = predictions_of_fold(&*model, &fold, options.clip, run.pool())?;
+    let (errors, predictions) = measured(&fold.test, predictions, options.clip)?;
+    let asked = options.ranking.as_ref();
+    let rankings = asked.map(|asked| ranking::rank(&*model, &fold, asked, run.pool())).transpose()?;
     let epochs = run.epochs().to_vec();
     drop(run);
     let (metrics, unseen) = (errors.estimates(), fold.unseen());
@@ -322,13 +387,14 @@ fn one_fold(
         train: fold.train.len(),
         test: fold.test.len(),
         metrics,
+        ranking: rankings.as_ref().map(Rankings::figures),
         unseen,
         epochs,
         early_stopping: found,
         seconds,
     };
     stopped |= observer(Progress::Evaluated { fold: number, result: &result }).is_break();
-    Ok(Done { result, errors, fold, model, config: algorithm.config(), predictions, stopped })
+    Ok(Done { result, errors, rankings, fold, model, config: algorithm.config(), predictions, stopped })
 }
 
 /// The number of epochs, if the options ask for it.

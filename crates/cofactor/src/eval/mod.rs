@@ -9,3 +9,4 @@ pub mod evaluate;
 pub mod interval;
 mod map;
 pub mod metric;
+pub mod ranking;

@@ -13,4 +13,5 @@ pub mod run;
 pub mod sets;
 pub mod sweep;
 pub mod taken;
+pub(crate) mod top;
 pub mod whole;

@@ -1,10 +1,13 @@
 //! From somebody and a request to a list of picks.
 
-use super::{Basis, Pick, Recommendation, Recommender, Request, Unknown, top};
+use super::{Basis, Pick, Recommendation, Recommender, Request, Unknown};
 use crate::data::ids::{Item, User};
 use crate::data::ratings::Row;
 use crate::error::Result;
+use crate::eval::ranking::popularity;
+use crate::fit::factors::best::Shelf;
 use crate::fit::model::Newcomer;
+use crate::fit::top;
 
 /// Somebody to score items for.
 pub(super) enum Subject<'a> {
@@ -41,6 +44,8 @@ pub(super) struct Listing<'a, 'r> {
     request: &'r Request,
     /// For each item, whether it may be recommended.
     offered: Vec<bool>,
+    /// What is added to each item's score; none: nothing.
+    extra: Option<Vec<f32>>,
 }
 
 impl<'a, 'r> Listing<'a, 'r> {
@@ -56,7 +61,8 @@ impl<'a, 'r> Listing<'a, 'r> {
         for text in &request.deny {
             offered[recommender.item(text)?.index()] = false;
         }
-        Ok(Self { recommender, request, offered })
+        let extra = popularity::adjustments(counts, request.popularity)?;
+        Ok(Self { recommender, request, offered, extra })
     }
 
     /// What to do about unknown users.
@@ -69,6 +75,17 @@ impl<'a, 'r> Listing<'a, 'r> {
         vec![0.0; self.offered.len()]
     }
 
+    /// The items packed for many users at once, where the model's scores are one inner product.
+    pub(super) fn shelf(&self) -> Option<Shelf<'_>> {
+        let factors = self.recommender.file.model.factors()?;
+        Shelf::of(factors, &self.offered, self.extra.as_deref())
+    }
+
+    /// The best of the items for known users, whom the shelf takes together.
+    pub(super) fn best(&self, shelf: &Shelf<'_>, users: &[User]) -> Vec<Vec<(Item, f32)>> {
+        shelf.best(users, self.request.n, |user| self.seen(self.recommender.file.seen.row(user)))
+    }
+
     /// The list for somebody with that history.
     pub(super) fn list(
         &self,
@@ -76,13 +93,23 @@ impl<'a, 'r> Listing<'a, 'r> {
         history: Row<'_>,
         scores: &mut [f32],
     ) -> Recommendation<'a> {
-        let (recommender, request) = (self.recommender, self.request);
         self.score(subject, scores);
-        let seen = if request.exclude_seen { history.items } else { &[] };
+        let seen = self.seen(history);
         let candidates = (0..).map(Item).zip(scores.iter().copied());
-        let best = top::best(request.n, candidates, |item| {
+        let best = top::best(self.request.n, candidates, |item| {
             self.offered[item.index()] && seen.binary_search(&item).is_err()
         });
+        self.with_reasons(subject, history, best)
+    }
+
+    /// Chosen items, with their names and the reasons that are asked for.
+    pub(super) fn with_reasons(
+        &self,
+        subject: &Subject<'_>,
+        history: Row<'_>,
+        best: Vec<(Item, f32)>,
+    ) -> Recommendation<'a> {
+        let (recommender, request) = (self.recommender, self.request);
         let taken_in = match subject {
             Subject::Known(_) if request.reasons > 0 => recommender.fold_in(history).ok(),
             _ => None,
@@ -101,6 +128,11 @@ impl<'a, 'r> Listing<'a, 'r> {
         Recommendation { basis: subject.basis(), picks: best.into_iter().map(pick).collect() }
     }
 
+    /// What is left out because the user knows it.
+    fn seen<'h>(&self, history: Row<'h>) -> &'h [Item] {
+        if self.request.exclude_seen { history.items } else { &[] }
+    }
+
     fn score(&self, subject: &Subject<'_>, scores: &mut [f32]) {
         let model = &self.recommender.file.model;
         match subject {
@@ -108,6 +140,9 @@ impl<'a, 'r> Listing<'a, 'r> {
             Subject::Folded(somebody) => somebody.score_all(scores),
             Subject::Popular => scores.copy_from_slice(self.recommender.popularity()),
             Subject::Mean => model.predict_all(None, None, scores),
+        }
+        for (score, extra) in scores.iter_mut().zip(self.extra.iter().flatten()) {
+            *score += extra;
         }
     }
 }

@@ -4,6 +4,8 @@
 //! part counts as unknown, in the catalogue or not.
 
 mod batch;
+#[cfg(feature = "parquet")]
+mod columns;
 mod example;
 mod explain;
 mod history;
@@ -13,7 +15,6 @@ mod similar;
 #[cfg(test)]
 mod tests;
 mod titles;
-mod top;
 
 use std::fmt::Display;
 use std::path::Path;
@@ -30,6 +31,8 @@ use crate::registry;
 use crate::store::ModelFile;
 
 pub use batch::UserPicks;
+#[cfg(feature = "parquet")]
+pub use columns::ParquetPicks;
 pub use example::example_user;
 pub use explain::{Contribution, Explanation};
 pub use history::{HistoryEntry, parse_history};
@@ -127,12 +130,15 @@ pub struct Request {
     /// With each pick, at most so many of the user's ratings that spoke for it the most; none where the model cannot tell. Zero
     /// costs nothing.
     pub reasons: usize,
+    /// What each item's score gains with its popularity: this times ln(n_i / n_max) for n_i training ratings. Above zero, popular items come first more
+    /// often; below zero, less often; 0 leaves the scores as they are.
+    pub popularity: f32,
 }
 
 impl Default for Request {
     fn default() -> Self {
         let (allow, deny) = (None, Vec::new());
-        Self { n: 10, exclude_seen: true, allow, deny, unknown: Unknown::Error, reasons: 0 }
+        Self { n: 10, exclude_seen: true, allow, deny, unknown: Unknown::Error, reasons: 0, popularity: 0.0 }
     }
 }
 
@@ -161,7 +167,7 @@ pub struct Pick<'a> {
     /// What.
     #[serde(flatten)]
     pub item: NamedItem<'a>,
-    /// What it was chosen by: the predicted rating, not clipped.
+    /// What it was chosen by: the predicted rating, not clipped, with what [`Request::popularity`] adds.
     pub score: f32,
     /// The user's ratings that spoke for it the most, the strongest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -3,10 +3,11 @@
 use cofactor_kernels as kernels;
 use serde::Serialize;
 
-use super::{Recommender, top};
+use super::Recommender;
 use crate::data::ids::{Item, RawId, User};
 use crate::error::{Error, Result};
 use crate::fit::factors::{Factors, Matrix};
+use crate::fit::top;
 
 /// Whoever has fewer training ratings is nobody's neighbour: their vectors say little.
 pub const MIN_RATINGS: usize = 5;

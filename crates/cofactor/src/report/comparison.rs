@@ -8,7 +8,7 @@ use super::figures::{Row, intervals};
 use super::html::{count, duration, escape, facts, name, table};
 use super::page::{Page, command, data_facts, key_figures, machine_facts, split_facts, written};
 use super::plot::number;
-use super::words::interval;
+use super::words::{interval, metric_name};
 use super::{Data, Machine, Seconds, Split};
 use crate::eval::compare::{Compared, Comparison, Difference};
 
@@ -174,7 +174,12 @@ impl ComparisonReport {
             ("difference of RMSE", ["model", "difference (95 % interval), adjusted p"]),
         );
         let note = format!("<p class=\"note\">{}</p>", escape(&self.comparison.method));
-        format!("<div class=\"two\">{rmse}{difference}</div>{}{note}{}", self.table(), self.failures())
+        format!(
+            "{}<div class=\"two\">{rmse}{difference}</div>{}{note}{}",
+            self.rankings(),
+            self.table(),
+            self.failures()
+        )
     }
 
     fn table(&self) -> String {
@@ -198,6 +203,67 @@ impl ComparisonReport {
         let heads =
             ["model", "RMSE", "MAE", "difference", "p", "p adjusted", "folds won", "fit", "fit, CPU", "size"];
         format!("<div class=\"figures\"><h3>All figures</h3>{}</div>", table(&heads, rows))
+    }
+
+    /// The first metric of rankings as intervals, and all of them as a table; nothing where they were not measured.
+    fn rankings(&self) -> String {
+        let models = &self.comparison.models;
+        let Some(asked) = self.best().and_then(|best| best.ranking.as_ref()).map(|ranking| &ranking.asked)
+        else {
+            return String::new();
+        };
+        let first = asked.measures[0].to_string();
+        let found = |model: &Compared, name: &str| model.ranking.as_ref()?.metrics.get(name).copied();
+        let values: Vec<Row> = models
+            .iter()
+            .enumerate()
+            .filter_map(|(place, model)| {
+                let value = found(model, &first)?;
+                let words = interval(&value, 4).map(|text| format!(" ({text})")).unwrap_or_default();
+                Some(Row {
+                    label: model.label.clone(),
+                    mean: value.mean,
+                    interval: value.low.zip(value.high),
+                    words: number(value.mean, 4) + &words,
+                    strong: place == 0,
+                })
+            })
+            .collect();
+        let name = metric_name(&first);
+        let chart = intervals(
+            "ranking",
+            (
+                &format!("How well each model ranks: {name}"),
+                &format!(
+                    "{} Each value is the mean over users with its 95\u{a0}% interval.",
+                    asked.relevance()
+                ),
+            ),
+            &values,
+            None,
+            (&name, ["model", &format!("{name} (95 % interval)")]),
+        );
+        let rows = asked.measures.iter().flat_map(|measure| {
+            let measure = measure.to_string();
+            models.iter().filter_map(move |model| {
+                let value = found(model, &measure)?;
+                let difference = model.ranking_differences.get(&measure);
+                let of = |show: fn(&Difference) -> String| difference.map_or("–".to_owned(), show);
+                Some(vec![
+                    metric_name(&measure),
+                    model.label.clone(),
+                    number(value.mean, 4),
+                    of(|d| signed(d.mean)),
+                    of(between),
+                    of(|d| d.p_holm.map_or("–".to_owned(), p_figure)),
+                ])
+            })
+        });
+        let heads = ["metric", "model", "value", "to the best", "95 % interval", "p adjusted"];
+        format!(
+            "<div class=\"one\">{chart}</div><div class=\"figures\"><h3>Rankings</h3>{}</div>",
+            table(&heads, rows)
+        )
     }
 
     fn failures(&self) -> String {

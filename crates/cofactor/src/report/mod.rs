@@ -16,6 +16,7 @@ mod tuning;
 mod words;
 
 pub use comparison::ComparisonReport;
+pub use prose::{equations, indexed};
 pub use tuning::StudyReport;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ use crate::eval::diagnostics::Diagnostics;
 use crate::eval::early::Found;
 use crate::eval::evaluate::{Curve, FoldResult};
 use crate::eval::metric::{Estimates, Summary};
+use crate::eval::ranking::RankingFigures;
+use crate::eval::ranking::popularity::Setting;
 use crate::fit::run::Epoch;
 
 /// One run: what was read, how it was split, what was fitted, how well it does.
@@ -50,6 +53,12 @@ pub struct Report {
     pub threads: usize,
     /// By metric, `rmse`, `mse`, `mae`, …: over the test part, or over all folds' test ratings pooled.
     pub metrics: Estimates,
+    /// The metrics of rankings, if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranking: Option<RankingFigures>,
+    /// What popularity is worth to these rankings, at several settings of `recommend --popularity`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trade_off: Vec<Setting>,
     /// Each metric over the folds; empty for a single split.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub summary: BTreeMap<String, Summary>,

@@ -9,6 +9,7 @@ use super::words::{Unit, headline, in_order, interval, metric_name};
 use super::{Data, Example, Machine, Pick, Reason, Report, Split, map, prose};
 use crate::derive;
 use crate::eval::metric::Metric;
+use crate::eval::ranking::RankingFigures;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -95,6 +96,7 @@ impl Report {
         let title = format!("{}: {} on {}", head.title, self.model.name, self.data.name);
         let parts = [
             ("learning", "Learning", self.learning()),
+            ("rankings", "Rankings", self.rankings()),
             ("accuracy", "Errors", self.errors()),
             ("items", "Items", self.items()),
             ("picks", "One user", self.example.as_ref().map(example).unwrap_or_default()),
@@ -170,6 +172,27 @@ impl Report {
         }
         let folds = self.folds_table();
         if charts.is_empty() { folds } else { format!("{folds}<div class=\"two\">{charts}</div>") }
+    }
+
+    /// The metrics of rankings, and what popularity is worth to them; nothing where they were not measured.
+    fn rankings(&self) -> String {
+        let Some(ranking) = &self.ranking else { return String::new() };
+        let first = ranking.asked.measures.first().map(ToString::to_string).unwrap_or_default();
+        let table = ranking_table(ranking);
+        let left_out = match ranking.left_out {
+            0 => String::new(),
+            some => format!(" {} are left out who have no relevant test item.", count(some)),
+        };
+        let note = format!(
+            "Rankings of {} users.{left_out} {} Equal scores count by the mean over their orders. Intervals: 95 %, of the mean over users.",
+            count(ranking.users),
+            ranking.protocol
+        );
+        format!(
+            "<div class=\"one\">{}</div><h3>All figures</h3>{table}<p class=\"note\">{}</p>",
+            figures::trade_off(&self.trade_off, &first),
+            escape(&note)
+        )
     }
 
     fn folds_table(&self) -> String {
@@ -261,6 +284,24 @@ impl Report {
              for the same trained model: a user's errors go together, so users are what is drawn."
         }
     }
+}
+
+/// Each metric of rankings as it was asked for, with its definition.
+fn ranking_table(ranking: &RankingFigures) -> String {
+    let rows = ranking.asked.measures.iter().filter_map(|measure| {
+        let name = measure.to_string();
+        let found = ranking.metrics.get(&name)?;
+        let interval = interval(found, 4).unwrap_or_else(|| "–".to_owned());
+        let metric = measure.metric;
+        Some(vec![
+            metric_name(&name),
+            number(found.mean, 4),
+            interval,
+            metric.title.to_owned(),
+            metric.formula.to_owned(),
+        ])
+    });
+    table(&["metric", "value", "95 % interval", "what it is", "for each user"], rows)
 }
 
 /// The data.

@@ -42,7 +42,7 @@ fn blocks(lines: &[&str]) -> String {
             flush(&mut html, &mut paragraph);
             let block: Vec<&str> =
                 rest.by_ref().take_while(|line| !line.trim_start().starts_with("```")).copied().collect();
-            html.push_str(&equations(&block));
+            html.push_str(&equations(&block.join("\n")));
         } else if line.trim().is_empty() {
             flush(&mut html, &mut paragraph);
         } else {
@@ -89,9 +89,9 @@ fn bold(text: &str) -> String {
         .collect()
 }
 
-fn equations(lines: &[&str]) -> String {
-    let rows: String =
-        lines.iter().filter(|line| !line.trim().is_empty()).map(|line| equation(line)).collect();
+/// A fenced block of equations as HTML.
+pub fn equations(block: &str) -> String {
+    let rows: String = block.lines().filter(|line| !line.trim().is_empty()).map(equation).collect();
     format!("<div class=\"equations\">{rows}</div>")
 }
 
@@ -129,8 +129,8 @@ pub(super) fn formula(formula: &str) -> String {
     typeset(formula, true)
 }
 
-/// Text in which `x_ui` and `x_{…}` become indices and `x^{…}` exponents.
-pub(super) fn indexed(text: &str) -> String {
+/// Text as HTML, in which `x_ui` and `x_{…}` become indices and `x^{…}` exponents.
+pub fn indexed(text: &str) -> String {
     typeset(text, false)
 }
 

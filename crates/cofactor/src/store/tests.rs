@@ -276,7 +276,8 @@ fn dimensions_that_overflow_are_refused() {
 #[test]
 fn the_script_of_the_specification_reads_a_file() {
     let specification = include_str!("../../../../docs/model-file.md");
-    let script = specification.split("```").find_map(|block| block.strip_prefix("python\n")).unwrap();
+    let script =
+        specification.split("```").find_map(|block| block.strip_prefix("python predict.py\n")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.cofactor");
     let file = fitted(false);

@@ -15,7 +15,7 @@ trained; each has a class of its own. Errors are in `cofactor.errors`.
 
 from . import _models, errors
 from ._derive import Check, Derivation, derive
-from ._experiments import compare, cross_validate, evaluate, tune
+from ._experiments import compare, cross_validate, evaluate, ranking_metrics, tune
 from ._model import REGISTRY as _registry
 from ._model import Model, load_model
 from ._models import *
@@ -75,6 +75,7 @@ __all__ = [
     "load",
     "load_model",
     "models",
+    "ranking_metrics",
     "tune",
 ]
 __all__ += _models.__all__

@@ -7,10 +7,13 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from . import _native, _results
 from ._model import Model, _rule
 from ._ratings import as_ratings
-from ._results import Compared, Comparison, Evaluation, Fold, Study, Trial
+from ._results import Compared, Comparison, Evaluation, Fold, Metrics, Study, Trial
 from ._show import Progress
 from .errors import ParameterError
 
@@ -24,27 +27,34 @@ def evaluate(
     clip: bool = True,
     early_stopping: bool | float = False,
     patience: int = 5,
+    metrics: str | Sequence[str] = (),
+    relevant_from: float | None = None,
     progress: bool | None = None,
 ) -> Evaluation:
     """Fits a copy of the model on the training part of each fold and measures it on the test part. The model itself learns nothing.
 
-    split: `user:0.2`, `random:0.1`, `kfold:10`, `time:0.1`, `loo`; for ml-100k also `official` (five folds) and `official:u1`.
+    split: `user:0.2`, `random:0.1`, `kfold:10`, `time:0.1`, `loo`, `strong:500`; for ml-100k also `official` (five folds) and `official:u1`,
+        for ml-1m-ncf `ncf`, for gowalla `lightgcn`.
     seed: of the split; the fit has the model's own.
     clip: predictions to the scale of the ratings.
     early_stopping: find the number of epochs in each fold, on a share of its training part.
+    metrics: of rankings too: `ndcg@10`, `recall@20`, `auc`, …, or `usual`. Ranked are all items that the user has not rated in training; equal scores
+        count by the mean over their orders.
+    relevant_from: the lowest rating that makes a test item relevant; without it, all are.
     """
     model = _model(model)
     with Progress(progress, model.name) as shown:
         answer = json.loads(
             _native.evaluate(
-                model._wanted(), as_ratings(ratings)._native, split, seed, clip, _rule(early_stopping, patience), shown.tell
+                model._wanted(), as_ratings(ratings)._native, split, seed, clip, _rule(early_stopping, patience),
+                _names(metrics), relevant_from, shown.tell,
             )
         )
     found = answer["evaluation"]
     return Evaluation(
         model=repr(model) if model._fitted is None else repr(model.clone()),
         split=answer["split"],
-        metrics=_results.metrics_of(found["metrics"]),
+        metrics=_all_metrics(found),
         folds=[_fold(fold) for fold in found["folds"]],
         config=answer["config"],
         leakage=tuple(answer["leakage"]),
@@ -63,9 +73,11 @@ def cross_validate(
     """`evaluate` over several folds, with a table of them printed.
 
     cv: a number of folds, or a split of several, such as `official`.
-    measures: which metrics the table shows.
+    measures: which metrics the table shows; those of rankings, such as `ndcg@10`, are measured for it.
     verbose: print it.
     """
+    ranking = [name for name in measures if name.split("@")[0] in _RANKING]
+    options.setdefault("metrics", ranking)
     evaluation = evaluate(model, ratings, f"kfold:{cv}" if isinstance(cv, int) else cv, **options)
     unknown = [name for name in measures if name not in evaluation.metrics]
     if unknown:
@@ -84,12 +96,14 @@ def compare(
     clip: bool = True,
     early_stopping: bool | float = False,
     patience: int = 5,
+    metrics: str | Sequence[str] = (),
+    relevant_from: float | None = None,
     progress: bool | None = None,
 ) -> Comparison:
     """Fits several models on the same parts and tests their differences to the best, paired by user.
 
     models: models, or their names; as a mapping, under the labels that the table shows. All fits have the first model's seed and threads.
-    A model whose fit fails is listed as failed. The other arguments are those of `evaluate`.
+    A model whose fit fails is listed as failed. With `metrics`, the best is the best by the first of them. The other arguments are those of `evaluate`.
     """
     if isinstance(models, Mapping):
         wanted = [_model(model)._wanted(label) for label, model in models.items()]
@@ -99,7 +113,10 @@ def compare(
         raise ParameterError("models = []: expected at least one")
     with Progress(progress) as shown:
         answer = json.loads(
-            _native.compare(wanted, as_ratings(ratings)._native, split, seed, clip, _rule(early_stopping, patience), shown.tell)
+            _native.compare(
+                wanted, as_ratings(ratings)._native, split, seed, clip, _rule(early_stopping, patience), _names(metrics), relevant_from,
+                shown.tell,
+            )
         )
     found = answer["comparison"]
     failed = {one["label"]: one["reason"] for one in found.get("failed", [])}
@@ -148,6 +165,37 @@ def tune(
     return Study(model.name, tried, answer["winner"], best if best is not None else float("nan"), influences)
 
 
+def ranking_metrics(relevant: Any, scores: Any, metrics: str | Sequence[str] = ("ndcg@10",)) -> dict[str, npt.NDArray[np.float64]]:
+    """Metrics of given rankings: for scores of any origin, each metric by its name with an entry for each row.
+
+    relevant: users × candidates, whether each candidate is relevant; or a single row.
+    scores: of the same shape; equal ones count by the mean over their orders. They are taken as float32.
+    metrics: such as `recall@20`; a row without anything relevant gives NaN.
+    """
+    judged = np.atleast_2d(np.asarray(relevant)).astype(bool)
+    scored = np.atleast_2d(np.asarray(scores)).astype(np.float32)
+    if judged.shape != scored.shape or judged.ndim != 2:
+        raise ParameterError(f"relevant has the shape {judged.shape} and scores {scored.shape}: expected users × candidates of both")
+    names = _names(metrics)
+    found = _native.ranking_metrics(scored, judged, names)
+    return {name: found[:, place] for place, name in enumerate(names)}
+
+
+_RANKING = ("ndcg", "recall", "recall_capped", "precision", "map", "mrr", "hitrate", "auc", "epr", "coverage", "gini", "novelty", "diversity", "lift")
+
+
+def _names(metrics: str | Sequence[str]) -> list[str]:
+    named = metrics.split(",") if isinstance(metrics, str) else list(metrics)
+    return [name.strip() for name in named]
+
+
+def _all_metrics(found: dict[str, Any]) -> Metrics:
+    """Those of rankings, as they were asked for, and those of ratings."""
+    ranking = found.get("ranking")
+    measured = {name: ranking["metrics"][name] for name in ranking["asked"]["measures"]} if ranking else {}
+    return _results.metrics_of(measured | found["metrics"])
+
+
 def _model(model: Model | str) -> Model:
     return Model(model) if isinstance(model, str) else model
 
@@ -163,7 +211,7 @@ def _wish(name: str, values: Any) -> tuple[str, str | None]:
 
 def _fold(fold: dict[str, Any]) -> Fold:
     seconds = fold["seconds"]
-    metrics = _results.metrics_of(fold["metrics"])
+    metrics = _all_metrics(fold)
     return Fold(fold["name"], fold["train"], fold["test"], metrics, fold["epochs"], seconds["fit"], seconds["evaluate"])
 
 
@@ -173,10 +221,12 @@ def _compared(one: dict[str, Any]) -> Compared:
         label=one["label"],
         model=one["model"],
         config=one["config"],
-        metrics=_results.metrics_of(one["metrics"]),
+        metrics=_all_metrics(one),
         folds_won=one["folds_won"],
         difference=None if difference is None else _results.estimate_of("rmse", difference),
         p=None if difference is None else difference["p_holm"],
+        ranking_differences=_results.metrics_of(one.get("ranking_differences", {})),
+        ranking_p={name: found["p_holm"] for name, found in one.get("ranking_differences", {}).items()},
         fit_seconds=one["seconds"]["fit"],
         bytes=one["bytes"],
     )

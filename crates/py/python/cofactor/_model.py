@@ -300,6 +300,7 @@ class Model:
         exclude: Iterable[Id] = (),
         unknown: Unknown = "error",
         reasons: int = 0,
+        popularity: float = 0.0,
     ) -> Any:
         """The n best items for a user (a `Recommendation`), or for each of many (`Recommendations`); without users, for all.
 
@@ -308,10 +309,11 @@ class Model:
         unknown: what to do about a user without a training rating: refuse, or list what is popular, or what an average user would like,
             or nothing (`nan`: an empty list, and NaN in `scores`).
         reasons: with each pick, at most so many of the user's ratings that spoke for it the most.
+        popularity: what a score gains for each factor e of popularity: above 0 for popular items, below 0 for rare ones.
 
         Exactly the first n by score; equal scores go by id. Cost: O(nk) a user for n items and k factors.
         """
-        asked = _asked(n, exclude_seen, items, exclude, unknown, reasons)
+        asked = _asked(n, exclude_seen, items, exclude, unknown, reasons, popularity)
         if users is None:
             answers = json.loads(self._core.recommend_all(asked, int(self.threads)))
             lists = [_results.recommendation_of(answer, answer["user"]) for answer in answers]
@@ -332,13 +334,14 @@ class Model:
         items: Iterable[Id] | None = None,
         exclude: Iterable[Id] = (),
         reasons: int = 0,
+        popularity: float = 0.0,
     ) -> Recommendation:
         """The n best items for somebody new, who brings ratings of items by id or title: `{"Fargo": 5, 50: 4}`. Nothing of it is kept.
 
         A part of a title is enough where it fits only one item. They are folded in by ridge regression on the items' vectors, which are
         fixed. Raises `UnsupportedError` for a model that takes nobody in.
         """
-        asked = _asked(n, exclude_seen, items, exclude, "error", reasons)
+        asked = _asked(n, exclude_seen, items, exclude, "error", reasons, popularity)
         return _results.recommendation_of(json.loads(self._core.recommend_for(_history(ratings), asked)), None)
 
     def similar_items(self, item: Id, n: int = 10) -> Neighbours:
@@ -535,12 +538,18 @@ def _history(ratings: Mapping[Id, float]) -> list[tuple[str, float]]:
 
 
 def _asked(
-    n: int, exclude_seen: bool, items: Iterable[Id] | None, exclude: Iterable[Id], unknown: Unknown, reasons: int
+    n: int,
+    exclude_seen: bool,
+    items: Iterable[Id] | None,
+    exclude: Iterable[Id],
+    unknown: Unknown,
+    reasons: int,
+    popularity: float,
 ) -> dict[str, Any]:
     if n < 0 or reasons < 0:
         raise ParameterError(f"n = {n}, reasons = {reasons}: expected whole numbers from 0")
     offered = None if items is None else [str(item) for item in items]
     return {
         "n": n, "exclude_seen": exclude_seen, "items": offered, "exclude": [str(item) for item in exclude],
-        "unknown": unknown, "reasons": reasons,
+        "unknown": unknown, "reasons": reasons, "popularity": float(popularity),
     }  # fmt: skip

@@ -91,6 +91,8 @@ def evaluate(
     split_seed: int,
     clip: bool,
     early: _Rule,
+    metrics: list[str],
+    relevant_from: float | None,
     progress: _Tell,
 ) -> str: ...
 def compare(
@@ -100,6 +102,11 @@ def compare(
     split_seed: int,
     clip: bool,
     early: _Rule,
+    metrics: list[str],
+    relevant_from: float | None,
     progress: _Tell,
 ) -> str: ...
+def ranking_metrics(
+    scores: npt.NDArray[np.float32], relevant: npt.NDArray[np.bool_], metrics: list[str]
+) -> npt.NDArray[np.float64]: ...
 def tune(wanted: dict[str, Any], ratings: Ratings, search: dict[str, Any], progress: _Tell) -> str: ...

@@ -387,6 +387,10 @@ class Compared:
     """Its RMSE less that of the best, over the same ratings; `None` for the best."""
     p: float | None
     """The p-value of no difference, adjusted for the number of models by Holm's method."""
+    ranking_differences: Metrics
+    """Its metrics of rankings less those of the best, paired by user; empty for the best and where none were measured."""
+    ranking_p: dict[str, float | None]
+    """Their p-values, adjusted alike."""
     fit_seconds: float
     bytes: int
     """The size of what it has learned."""
@@ -394,7 +398,7 @@ class Compared:
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Sequence[Compared]):
-    """Models over the same parts, the lowest RMSE first."""
+    """Models over the same parts, the lowest RMSE first; where rankings were measured, the best by the first of their metrics."""
 
     split: str
     models: list[Compared]
@@ -417,12 +421,14 @@ class Comparison(Sequence[Compared]):
         return len(self.models)
 
     def _table(self) -> tuple[list[str], list[tuple[Any, ...]]]:
-        head = ["model", "rmse", "mae", "to the best", "from", "to (95 %)", "p adjusted", "fit s"]
+        rating = ("rmse", "mse", "mae")
+        ranking = [name for name in (self.models[0].metrics if self.models else ()) if name.removesuffix("_by_user") not in rating]
+        head = ["model", *ranking, "rmse", "mae", "to the best", "from", "to (95 %)", "p adjusted", "fit s"]
         rows: list[tuple[Any, ...]] = []
         for model in self.models:
             difference = model.difference
             apart = (None,) * 3 if difference is None else (difference.mean, difference.low, difference.high)
-            figures = (model.metrics["rmse"].mean, model.metrics["mae"].mean)
+            figures = [model.metrics[name].mean for name in (*ranking, "rmse", "mae")]
             rows.append((model.label, *figures, *apart, model.p, model.fit_seconds))
         return head, rows
 

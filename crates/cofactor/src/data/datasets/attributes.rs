@@ -43,7 +43,7 @@ pub(crate) fn items<'a>(text: &'a str, dialect: Dialect, file: &Path) -> Result<
         Dialect::Tabs => item_with_bars(line),
         Dialect::DoubleColons => item_with_colons(line),
         Dialect::Csv => item_with_commas(line),
-        Dialect::BuiltIn => None,
+        Dialect::Ncf | Dialect::LightGcn | Dialect::BuiltIn => None,
     })
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn users<'a>(text: &'a str, dialect: Dialect, file: &Path) -> Result<
     records(text, file, 0, "a list of users", |line| match dialect {
         Dialect::Tabs => user_with_bars(line),
         Dialect::DoubleColons => user_with_colons(line),
-        Dialect::Csv | Dialect::BuiltIn => None,
+        Dialect::Csv | Dialect::Ncf | Dialect::LightGcn | Dialect::BuiltIn => None,
     })
 }
 

@@ -108,7 +108,8 @@ pub(super) fn lock(cache: &Path, set: &DataSet, observer: &mut Observer<'_>) -> 
 /// A folder in the cache to gather the files in. Until it is published nobody looks at it, and dropped it is gone.
 /// The caller holds the lock.
 pub(super) fn staging(cache: &Path, set: &DataSet) -> Result<TempDir> {
-    let prefix = format!(".{}-", set.name);
+    // No name holds a dot, so none of these is the beginning of another data set's, as `.ml-1m-` would be of `.ml-1m-ncf`.
+    let prefix = format!(".{}.part-", set.name);
     remove_leftovers(cache, &prefix)?;
     tempfile::Builder::new().prefix(&prefix).tempdir_in(cache).map_err(Error::io("create a folder in", cache))
 }

@@ -49,6 +49,10 @@ pub enum Dialect {
     DoubleColons,
     /// `ratings.csv` and `movies.csv` with a header line: MovieLens of 2014 and later.
     Csv,
+    /// `NAME.train.rating` and `NAME.test.rating` with tabs, and `NAME.test.negative`: the sets of He et al. 2017.
+    Ncf,
+    /// `train.txt` and `test.txt` with a user and all their items in a line: the sets of He et al. 2020.
+    LightGcn,
     /// No files: drawn by [`crate::data::synth`].
     BuiltIn,
 }
@@ -74,6 +78,10 @@ pub enum Role {
     Items,
     /// Ages, genders, occupations.
     Users,
+    /// What is held out; the ratings are then the training part alone.
+    Test,
+    /// The items that each user's test item is ranked among.
+    Candidates,
 }
 
 /// A division into training and test part that was published with the data.
@@ -96,6 +104,11 @@ impl DataSet {
         format!("{}.zip", self.name)
     }
 
+    /// Whether GroupLens publishes it as an archive; the others are loose files, which somebody has to put into one.
+    pub fn is_archived(&self) -> bool {
+        !matches!(self.dialect, Dialect::Ncf | Dialect::LightGcn)
+    }
+
     /// Whether each file's SHA-256 is known, so that it can be trusted whatever way it came.
     pub fn is_hashed(&self) -> bool {
         self.members.iter().all(|member| !member.sha256.is_empty())
@@ -112,6 +125,8 @@ pub fn find(name: &str) -> Result<&'static DataSet> {
     })
 }
 
+/// Every choice counts as 1.
+const CHOSEN: Scale = Scale { min: 1.0, max: 1.0 };
 const STARS: Scale = Scale { min: 1.0, max: 5.0 };
 const HALF_STARS: Scale = Scale { min: 0.5, max: 5.0 };
 const MIB: u64 = 1 << 20;
@@ -317,6 +332,64 @@ pub static DATASETS: &[DataSet] = &[
         licence: SHARED_ALIKE,
         citation: CITATION,
         homepage: "https://grouplens.org/datasets/movielens/32m/",
+    },
+    DataSet {
+        name: "ml-1m-ncf",
+        title: "MovieLens 1M, leave-one-out with 99 negatives",
+        users: 6_040,
+        items: 3_706,
+        ratings: 1_000_209,
+        scale: CHOSEN,
+        dialect: Dialect::Ncf,
+        members: &[
+            Member {
+                file: "ml-1m.train.rating",
+                role: Role::Ratings,
+                sha256: &["7fb2920a6977c7e6f16517e76ffabebca7b5558a8189436e2c37bbb824532cd7"],
+            },
+            Member {
+                file: "ml-1m.test.rating",
+                role: Role::Test,
+                sha256: &["231ae11eb060b643a8c58c063cd17ffc743b54f569afb073d1abb6cf126b88b5"],
+            },
+            Member {
+                file: "ml-1m.test.negative",
+                role: Role::Candidates,
+                sha256: &["127853228a76b7d21c0481e8ef8d00dd009cd5c88670dbdd9e9debfdb9f93de4"],
+            },
+        ],
+        splits: &[],
+        max_bytes: 64 * MIB,
+        licence: RESEARCH_ONLY,
+        citation: "X. He, L. Liao, H. Zhang, L. Nie, X. Hu and T.-S. Chua, \"Neural Collaborative Filtering\", WWW 2017",
+        homepage: "https://github.com/hexiangnan/neural_collaborative_filtering",
+    },
+    DataSet {
+        name: "gowalla",
+        title: "Gowalla check-ins, as graph models are compared by",
+        users: 29_858,
+        items: 40_981,
+        ratings: 1_027_370,
+        scale: CHOSEN,
+        dialect: Dialect::LightGcn,
+        members: &[
+            Member {
+                file: "train.txt",
+                role: Role::Ratings,
+                sha256: &["0f086326b28a56c2e6dcb81d86ee72d4ccb7eed3a8d26788392356d8f51111cc"],
+            },
+            Member {
+                file: "test.txt",
+                role: Role::Test,
+                sha256: &["099a2a73924e4b754dc6efd730d764f492321b53c38eb93298850c83acf57be3"],
+            },
+        ],
+        splits: &[],
+        max_bytes: 64 * MIB,
+        licence: "Published for research beside the code of LightGCN, without a licence of its own. No warranty.",
+        citation: "X. He, K. Deng, X. Wang, Y. Li, Y. Zhang and M. Wang, \"LightGCN: Simplifying and Powering Graph Convolution \
+            Network for Recommendation\", SIGIR 2020; E. Cho, S. A. Myers and J. Leskovec, \"Friendship and Mobility\", KDD 2011",
+        homepage: "https://github.com/gusye1234/LightGCN-PyTorch",
     },
     DataSet {
         name: Synth::NAME,

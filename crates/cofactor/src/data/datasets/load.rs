@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::attributes;
 use super::list::{DataSet, Dialect, Role};
+use super::{attributes, implicit};
 use crate::data::ratings::Ratings;
 use crate::data::read::ColumnRef::Position;
 use crate::data::read::{Format, ReadOptions, read_with};
@@ -12,6 +12,11 @@ use crate::error::{Error, Place, Result};
 
 /// Reads the files of a data set, and looks whether it is as large as published.
 pub(super) fn read(set: &DataSet, folder: &Path) -> Result<Ratings> {
+    if implicit::split_of(set).is_some() {
+        let ratings = implicit::read(set, folder)?;
+        let file = folder.join(set.member(Role::Ratings).map_or("", |member| member.file));
+        return as_published(set, ratings.items(), ratings, file);
+    }
     let ratings_file =
         folder.join(set.member(Role::Ratings).expect("a data set in a folder has ratings").file);
     let item_text = text_of(set, Role::Items, folder)?;
@@ -28,13 +33,18 @@ pub(super) fn read(set: &DataSet, folder: &Path) -> Result<Ratings> {
     let ratings = read_with(&ratings_file, &options(set), |user_ids, item_ids| {
         (attributes::of_users(users, user_ids), attributes::of_items(items, item_ids))
     })?;
+    as_published(set, listed, ratings, ratings_file)
+}
+
+/// The ratings, if there are as many of everything as published.
+fn as_published(set: &DataSet, listed: usize, ratings: Ratings, file: PathBuf) -> Result<Ratings> {
     let (found, published) = ((ratings.users(), listed, ratings.len()), (set.users, set.items, set.ratings));
     if found != published {
         let counts = |(users, items, ratings): (usize, usize, usize)| {
             format!("{users} users, {items} items, {ratings} ratings")
         };
         return Err(Error::Input {
-            place: Place { file: ratings_file, line: None },
+            place: Place { file, line: None },
             problem: format!(
                 "{} should have {}, and these have {}",
                 set.title,
@@ -61,7 +71,7 @@ fn options(set: &DataSet) -> ReadOptions {
     let delimiter = match set.dialect {
         Dialect::Tabs => "\t",
         Dialect::DoubleColons => "::",
-        Dialect::Csv | Dialect::BuiltIn => ",",
+        Dialect::Csv | Dialect::Ncf | Dialect::LightGcn | Dialect::BuiltIn => ",",
     };
     ReadOptions {
         name: Some(set.name.to_owned()),

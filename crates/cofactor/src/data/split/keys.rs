@@ -21,6 +21,11 @@ impl Keys {
         Self { users, items: hashes(&catalog.items, seed) }
     }
 
+    /// The key of a user alone.
+    pub(super) fn of_user(&self, user: User) -> u64 {
+        self.users[user.index()]
+    }
+
     pub(super) fn of(&self, user: User, item: Item) -> u64 {
         mix(self.users[user.index()].wrapping_add(self.items[item.index()]))
     }

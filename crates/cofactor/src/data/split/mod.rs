@@ -9,6 +9,7 @@ mod keys;
 mod spec;
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,10 @@ pub struct Fold {
     pub train: Ratings,
     /// What it is asked about.
     pub test: Ratings,
+    /// What the users bring along who are held out whole: a model learns nothing from it and is asked about them after folding them in.
+    pub folded: Option<Ratings>,
+    /// Among which items each user's test items are ranked, where the protocol says that: one rating of each, of any value. Otherwise among all that the user has not rated.
+    pub candidates: Option<Ratings>,
 }
 
 /// A split of given ratings: which fold tests which rating.
@@ -37,15 +42,23 @@ pub struct Plan<'a> {
     spec: Spec,
     ratings: &'a Ratings,
     names: Vec<String>,
-    /// In the order of [`Ratings::iter`]: the fold that tests the rating, or [`NEVER`].
+    /// In the order of [`Ratings::iter`]: the fold that tests the rating, or [`NEVER`], or [`FOLDED_IN`].
     tested_in: Vec<u16>,
+    /// Among which items the test items are ranked, where the protocol says that.
+    candidates: Option<Ratings>,
 }
 
 /// The mark of a rating that belongs to the training part of every fold.
 const NEVER: u16 = u16::MAX;
 
-/// Where the pairs of a published test file come from, by the file's name: `u1`.
+/// The mark of a rating that belongs to no training part, but is brought along by a user who is held out.
+const FOLDED_IN: u16 = u16::MAX - 1;
+
+/// Where the pairs of a published test file come from, by the file's name: `u1`; of a published list of candidates: [`CANDIDATES`].
 pub type Published<'a> = &'a dyn Fn(&str) -> Result<Vec<(User, Item)>>;
+
+/// The name under which the candidates of [`Spec::Ncf`] are published.
+pub const CANDIDATES: &str = "ncf.candidates";
 
 /// What the test part asks about that the training part has never seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,22 +89,52 @@ pub fn plan<'a>(spec: Spec, ratings: &'a Ratings, seed: u64, published: Publishe
             let names = files.iter().map(|&name| name.to_owned()).collect();
             (names, as_published(spec, files, ratings, published)?)
         }
-        Spec::Loo => (single(spec), latest_of_each_user(spec, ratings, &keys())?),
+        Spec::Loo => (single(spec), latest_of_each_user(ratings, &keys())),
+        Spec::Strong(users) => (single(spec), of_new_users(spec, ratings, &keys(), users)?),
+        Spec::Ncf | Spec::LightGcn => {
+            (single(spec), as_published(spec, &[&spec.to_string()], ratings, published)?)
+        }
         Spec::Time(share) => (single(spec), latest(spec, ratings, share)?),
         Spec::None => (single(spec), vec![NEVER; ratings.len()]),
     };
-    let plan = Plan { spec, ratings, names, tested_in };
+    let candidates = match spec {
+        Spec::Ncf => Some(listed(ratings, published(CANDIDATES)?)),
+        _ => None,
+    };
+    let plan = Plan { spec, ratings, names, tested_in, candidates };
     plan.check()?;
     Ok(plan)
 }
 
 /// The [`Published`] of data that come without published splits.
 pub fn nothing_published(name: &str) -> Result<Vec<(User, Item)>> {
+    let (spec, set) = match name {
+        "ncf" | CANDIDATES => ("ncf".to_owned(), "ml-1m-ncf"),
+        "lightgcn" => (name.to_owned(), "gowalla"),
+        _ => (format!("official:{name}"), "ml-100k"),
+    };
     Err(Error::Split {
-        spec: format!("official:{name}"),
+        spec,
         problem: "these data come without published test files".to_owned(),
-        hint: "only the data set ml-100k has them; use user:0.2, kfold:5 or time:0.1".to_owned(),
+        hint: format!("only the data set {set} has them; use user:0.2, kfold:5 or time:0.1"),
     })
+}
+
+/// Pairs as one rating each, of the ratings' catalogue. Pairs that occur twice are one.
+fn listed(ratings: &Ratings, mut pairs: Vec<(User, Item)>) -> Ratings {
+    pairs.sort_unstable();
+    pairs.dedup();
+    let mut starts = vec![0; ratings.users() + 1];
+    for (user, _) in &pairs {
+        starts[user.index() + 1] += 1;
+    }
+    for user in 0..ratings.users() {
+        starts[user + 1] += starts[user];
+    }
+    let items: Vec<Item> = pairs.into_iter().map(|(_, item)| item).collect();
+    let values = vec![1.0; items.len()];
+    Ratings::from_rows(Arc::clone(ratings.catalog()), ratings.scale(), starts, items, values)
+        .expect("sorted pairs of the catalogue's indices are rows")
 }
 
 /// A validation part: that share of each user's training ratings, as [`Spec::User`] takes it, but by keys of their own, so that it
@@ -123,19 +166,21 @@ impl Plan<'_> {
     /// # Panics
     /// When there is no such fold.
     pub fn fold(&self, fold: usize) -> Fold {
-        let name = self.names[fold].clone();
-        let part = |tested: bool| {
+        let part = |belongs: &dyn Fn(u16) -> bool| {
             let mut tested_in = self.tested_in.iter();
-            self.ratings
-                .filter(|_| tested_in.next().is_some_and(|&number| usize::from(number) == fold) == tested)
+            self.ratings.filter(|_| tested_in.next().is_some_and(|&number| belongs(number)))
         };
-        Fold { name, train: part(false), test: part(true) }
+        let is_tested = |number: u16| usize::from(number) == fold;
+        let train = part(&|number| !is_tested(number) && number != FOLDED_IN);
+        let folded = matches!(self.spec, Spec::Strong(_)).then(|| part(&|number| number == FOLDED_IN));
+        let candidates = self.candidates.clone();
+        Fold { folded, candidates, ..Fold::new(self.names[fold].as_str(), train, part(&is_tested)) }
     }
 
     /// How many ratings each fold tests.
     pub fn test_sizes(&self) -> Vec<usize> {
         let mut sizes = vec![0; self.names.len()];
-        for &fold in self.tested_in.iter().filter(|&&fold| fold != NEVER) {
+        for &fold in self.tested_in.iter().filter(|&&fold| is_test(fold)) {
             sizes[usize::from(fold)] += 1;
         }
         sizes
@@ -152,7 +197,7 @@ impl Plan<'_> {
             let folds = &self.tested_in[start..start + row.len()];
             start += row.len();
             let newest = Newest::of(row.iter().filter_map(|rated| rated.time).zip(folds.iter().copied()));
-            for (rated, &fold) in row.iter().zip(folds).filter(|&(_, &fold)| fold != NEVER) {
+            for (rated, &fold) in row.iter().zip(folds).filter(|&(_, &fold)| is_test(fold)) {
                 tested += 1;
                 known += usize::from(rated.time < newest.outside(fold));
             }
@@ -205,13 +250,19 @@ impl Plan<'_> {
 }
 
 impl Fold {
+    /// A fold in which every user is trained on and ranks all items.
+    pub fn new(name: impl Into<String>, train: Ratings, test: Ratings) -> Self {
+        Self { name: name.into(), train, test, folded: None, candidates: None }
+    }
+
     /// What the test part asks about that training never saw. Cost: O(N).
     pub fn unseen(&self) -> Unseen {
         let seen_items: Vec<bool> = self.train.item_counts().iter().map(|&count| count > 0).collect();
         let mut unseen_items = vec![false; self.test.items()];
         let mut unseen = Unseen::default();
         for (user, row) in self.test.rows().filter(|(_, row)| !row.is_empty()) {
-            let seen_user = !self.train.row(user).is_empty();
+            let brings = self.folded.as_ref().is_some_and(|folded| !folded.row(user).is_empty());
+            let seen_user = brings || !self.train.row(user).is_empty();
             unseen.users += usize::from(!seen_user);
             for item in row.items {
                 let seen_item = seen_items[item.index()];
@@ -222,6 +273,11 @@ impl Fold {
         unseen.items = unseen_items.iter().filter(|&&unseen| unseen).count();
         unseen
     }
+}
+
+/// Whether the mark is the number of a fold.
+fn is_test(mark: u16) -> bool {
+    mark < FOLDED_IN
 }
 
 fn single(spec: Spec) -> Vec<String> {
@@ -292,9 +348,37 @@ fn as_published(spec: Spec, files: &[&str], ratings: &Ratings, published: Publis
     Ok(tested_in)
 }
 
-/// The newest rating of each user who has two or more; of several, the one with the smallest key.
-fn latest_of_each_user(spec: Spec, ratings: &Ratings, keys: &Keys) -> Result<Vec<u16>> {
-    need_times(spec, ratings)?;
+/// The users with the smallest keys among those with two or more ratings: of each one's, the round(n_u/5) with the smallest keys, at least one, and the others to fold in.
+fn of_new_users(spec: Spec, ratings: &Ratings, keys: &Keys, users: u32) -> Result<Vec<u16>> {
+    const TESTED: f64 = 0.2;
+    let mut chosen: Vec<(u64, User)> =
+        ratings.rows().filter(|(_, row)| row.len() > 1).map(|(user, _)| (keys.of_user(user), user)).collect();
+    let others = ratings.user_counts().filter(|&count| count > 0).count() - chosen.len();
+    if users as usize >= chosen.len() + others.min(1) {
+        let problem = format!("{} users have two ratings or more", chosen.len());
+        return Err(spec.refuse(problem, "hold out fewer users: the others are trained on"));
+    }
+    chosen.sort_unstable();
+    chosen.truncate(users as usize);
+    let (starts, ..) = ratings.rows_compressed();
+    let mut tested_in = vec![NEVER; ratings.len()];
+    for (_, user) in chosen {
+        let row = ratings.row(user);
+        let tested = ((TESTED * row.len() as f64).round() as usize).clamp(1, row.len() - 1);
+        let places = starts[user.index()]..starts[user.index() + 1];
+        let mut order: Vec<(u64, usize)> =
+            row.items.iter().zip(places.clone()).map(|(&item, place)| (keys.of(user, item), place)).collect();
+        order.sort_unstable();
+        tested_in[places].fill(FOLDED_IN);
+        for &(_, place) in &order[..tested] {
+            tested_in[place] = 0;
+        }
+    }
+    Ok(tested_in)
+}
+
+/// The newest rating of each user who has two or more; of several, and of all without times, the one with the smallest key.
+fn latest_of_each_user(ratings: &Ratings, keys: &Keys) -> Vec<u16> {
     let mut tested_in = vec![NEVER; ratings.len()];
     let mut start = 0;
     for (user, row) in ratings.rows() {
@@ -306,7 +390,7 @@ fn latest_of_each_user(spec: Spec, ratings: &Ratings, keys: &Keys) -> Result<Vec
         }
         start += row.len();
     }
-    Ok(tested_in)
+    tested_in
 }
 
 /// The ratings from a moment on, chosen so that their share is as near as ratings of the same moment allow; the smaller test part of

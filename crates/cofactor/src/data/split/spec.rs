@@ -25,6 +25,12 @@ pub enum Spec {
     Loo,
     /// The latest share of all ratings.
     Time(f64),
+    /// A fifth of the ratings of so many users, who are held out whole and folded in by the rest: strong generalization.
+    Strong(u32),
+    /// The published leave-one-out split with 99 given items for each user to rank it among.
+    Ncf,
+    /// The published training and test files that graph models are compared by.
+    LightGcn,
     /// Nothing.
     None,
 }
@@ -42,8 +48,20 @@ impl Spec {
         ("random:0.1", "each rating with probability 0.1, chosen by hash"),
         ("kfold:10", "ten folds, chosen by hash"),
         ("official:u1", "a published split: u1 to u5, ua, ub; `official` alone is u1 to u5 as five folds"),
-        ("loo", "the latest rating of each user who has more than one"),
+        (
+            "loo",
+            "the latest rating of each user who has more than one; chosen by hash where the data have no times",
+        ),
         ("time:0.1", "the latest 10 % of all ratings"),
+        (
+            "strong:500",
+            "20 % of the ratings of 500 users whom training never sees; the other 80 % are folded in",
+        ),
+        (
+            "ncf",
+            "the published leave-one-out split, each item ranked among 99 given ones: data set ml-1m-ncf",
+        ),
+        ("lightgcn", "the published test file: data set gowalla"),
         ("none", "nothing: train on all"),
     ];
 
@@ -71,7 +89,7 @@ impl Spec {
             }
             Self::Loo => {
                 "The latest rating of each user who has more than one is held out; a hash decides between \
-                          ratings of the same moment. Other users' later ratings are in the training part."
+                          ratings of the same moment, and alone where the data have no times. Other users' later ratings are in the training part."
                     .to_owned()
             }
             Self::Time(share) => format!(
@@ -79,6 +97,14 @@ impl Spec {
                  brings the share nearer.",
                 percent(*share)
             ),
+            Self::Strong(users) => format!(
+                "{users} users with two or more ratings, chosen by a hash of the seed and the user, are held out whole. Of each one's ratings, 20 % \
+                 (rounded; at least one, and one stays) are tested, chosen by a hash too; the model is asked after folding in the others (Liang et al. 2018)."
+            ),
+            Self::Ncf => "The published test item of each user is held out, and ranked among the 99 items that were published with it (He et al. 2017). An item that is \
+                          among its own 99 counts once."
+                .to_owned(),
+            Self::LightGcn => "The published test file is held out (He et al. 2020).".to_owned(),
             Self::None => "Nothing is held out.".to_owned(),
         }
     }
@@ -99,6 +125,9 @@ impl fmt::Display for Spec {
             Self::Official(_) => f.write_str("official"),
             Self::Loo => f.write_str("loo"),
             Self::Time(share) => write!(f, "time:{share}"),
+            Self::Strong(users) => write!(f, "strong:{users}"),
+            Self::Ncf => f.write_str("ncf"),
+            Self::LightGcn => f.write_str("lightgcn"),
             Self::None => f.write_str("none"),
         }
     }
@@ -118,14 +147,19 @@ impl FromStr for Spec {
             "time" => Ok(Self::Time(share(written, argument)?)),
             "kfold" => Ok(Self::KFold(folds(written, argument)?)),
             "official" => published(argument),
+            "strong" => strong(written, argument),
             "loo" => no_argument(written, argument, Self::Loo),
+            "ncf" => no_argument(written, argument, Self::Ncf),
+            "lightgcn" => no_argument(written, argument, Self::LightGcn),
             "none" => no_argument(written, argument, Self::None),
             _ => Err(Error::UnknownName {
                 kind: "split",
                 name: name.to_owned(),
-                known: ["user", "random", "kfold", "official", "loo", "time", "none"]
-                    .map(str::to_owned)
-                    .into(),
+                known: [
+                    "user", "random", "kfold", "official", "loo", "time", "strong", "ncf", "lightgcn", "none",
+                ]
+                .map(str::to_owned)
+                .into(),
             }),
         }
     }
@@ -175,6 +209,16 @@ fn folds(written: &str, argument: Option<&str>) -> Result<u16> {
         _ => {
             let problem = format!("the number of folds must be a whole number from 2 to {max}");
             Err(refuse(written, problem, "write kfold:10 for ten folds"))
+        }
+    }
+}
+
+fn strong(written: &str, argument: Option<&str>) -> Result<Spec> {
+    match argument.unwrap_or("").parse::<u32>() {
+        Ok(users) if users > 0 => Ok(Spec::Strong(users)),
+        _ => {
+            let problem = "the number of users to hold out must be a whole number above zero";
+            Err(refuse(written, problem, "write strong:500 for 500 users"))
         }
     }
 }
@@ -239,7 +283,7 @@ mod tests {
             (
                 "usr:0.2",
                 "no split is called 'usr'\n  help: did you mean 'user'? There are: user, random, kfold, official, \
-                 loo, time, none",
+                 loo, time, strong, ncf, lightgcn, none",
             ),
             (
                 "user:20",
@@ -262,11 +306,28 @@ mod tests {
                 "no published split is called 'u6'\n  help: did you mean 'u1'? There are: u1, u2, u3, u4, u5, ua, ub",
             ),
             ("loo:1", "split 'loo:1': 'loo' takes no argument\n  help: write loo"),
+            (
+                "strong:0.1",
+                "split 'strong:0.1': the number of users to hold out must be a whole number above zero\n  help: write strong:500 \
+                 for 500 users",
+            ),
         ];
         for (written, message) in cases {
             assert_eq!(written.parse::<Spec>().unwrap_err().to_string(), message);
         }
-        for written in ["user:0", "user:1", "random:-0.1", "time:inf", "kfold", "kfold:1001", "", ":"] {
+        for written in [
+            "user:0",
+            "user:1",
+            "random:-0.1",
+            "time:inf",
+            "kfold",
+            "kfold:1001",
+            "strong",
+            "strong:0",
+            "ncf:1",
+            "",
+            ":",
+        ] {
             assert!(written.parse::<Spec>().is_err(), "{written:?}");
         }
     }

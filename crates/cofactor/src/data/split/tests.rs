@@ -52,14 +52,16 @@ proptest! {
     fn the_parts_of_each_fold_divide_the_ratings(
         cells in cells(),
         seed in any::<u64>(),
-        spec in prop::sample::select(vec!["user:0.3", "random:0.4", "kfold:2", "kfold:3", "loo", "time:0.3", "none"]),
+        spec in prop::sample::select(vec!["user:0.3", "random:0.4", "kfold:2", "kfold:3", "loo", "time:0.3", "strong:2", "none"]),
     ) {
         let ratings = ratings(&cells, true);
         if let Ok(plan) = planned(spec, &ratings, seed) {
             for index in 0..plan.names().len() {
                 let fold = plan.fold(index);
                 prop_assert!(pairs(&fold.train).is_disjoint(&pairs(&fold.test)));
-                prop_assert_eq!(&pairs(&fold.train) | &pairs(&fold.test), pairs(&ratings));
+                let folded = fold.folded.as_ref().map(pairs).unwrap_or_default();
+                prop_assert!(folded.is_disjoint(&pairs(&fold.test)) && folded.is_disjoint(&pairs(&fold.train)));
+                prop_assert_eq!(&(&pairs(&fold.train) | &pairs(&fold.test)) | &folded, pairs(&ratings));
                 prop_assert_eq!(fold.test.len(), if spec == "none" { 0 } else { plan.test_sizes()[index] });
                 prop_assert!(!fold.train.is_empty());
                 prop_assert!(spec == "none" || !fold.test.is_empty());
@@ -100,7 +102,7 @@ proptest! {
         cells in cells(),
         seed in any::<u64>(),
         salt in any::<u64>(),
-        spec in prop::sample::select(vec!["user:0.3", "random:0.4", "kfold:2", "loo", "time:0.3"]),
+        spec in prop::sample::select(vec!["user:0.3", "random:0.4", "kfold:2", "loo", "time:0.3", "strong:3"]),
     ) {
         let (forward, other) = (ratings(&cells, true), ratings(&shuffled(&cells, salt), true));
         prop_assert_eq!(tested(spec, &forward, seed), tested(spec, &other, seed));
@@ -202,6 +204,44 @@ fn a_tie_of_the_latest_is_broken_by_the_seed() {
 }
 
 #[test]
+fn leave_one_out_without_times_goes_by_the_seed() {
+    let ratings = ratings(&square(6), false);
+    let plan = planned("loo", &ratings, 1).unwrap();
+    assert!(plan.fold(0).test.user_counts().all(|count| count == 1));
+    assert_ne!(tested("loo", &ratings, 1), tested("loo", &ratings, 2));
+}
+
+#[test]
+fn users_are_held_out_whole_and_bring_four_fifths() {
+    let ratings = ratings(&square(15), true);
+    let fold = planned("strong:4", &ratings, 9).unwrap().fold(0);
+    let folded = fold.folded.as_ref().unwrap();
+    let counts = fold.train.user_counts().zip(folded.user_counts()).zip(fold.test.user_counts());
+    let mut held_out = 0;
+    for ((train, folded), test) in counts {
+        assert!(matches!((train, folded, test), (15, 0, 0) | (0, 12, 3)), "{train} {folded} {test}");
+        held_out += usize::from(test > 0);
+    }
+    assert_eq!(held_out, 4);
+    assert_eq!(fold.unseen(), Unseen::default());
+    assert!(planned("strong:15", &ratings, 9).is_err());
+}
+
+#[test]
+fn published_candidates_are_rows_of_the_fold() {
+    let ratings = ratings(&[(1, 1, 5), (1, 2, 9), (1, 3, 1), (2, 1, 3)], false);
+    let published = |name: &str| match name {
+        "ncf" => Ok(vec![(User(0), Item(1))]),
+        CANDIDATES => Ok(vec![(User(0), Item(2)), (User(0), Item(1)), (User(0), Item(2))]),
+        other => panic!("{other}"),
+    };
+    let plan = plan(Spec::Ncf, &ratings, 0, &published).unwrap();
+    let fold = plan.fold(0);
+    assert_eq!(fold.candidates.unwrap().row(User(0)).items, [Item(1), Item(2)]);
+    assert_eq!(pairs(&fold.test), BTreeSet::from([("1".into(), "2".into())]));
+}
+
+#[test]
 fn a_known_future_is_counted() {
     // User 1 is tested at 5 and trained up to 9; user 2 is tested at its newest.
     let ratings = ratings(&[(1, 1, 5), (1, 2, 9), (2, 1, 3), (2, 2, 4)], true);
@@ -248,8 +288,14 @@ fn published_files_are_checked_against_the_data() {
 fn a_split_that_cannot_be_says_why() {
     let (timed, untimed) = (ratings(&[(1, 1, 5), (2, 2, 5)], true), ratings(&[(1, 1, 0), (2, 2, 0)], false));
     let cases = [
-        ("loo", &untimed, "it goes by time, and the data have no times\n  help: use user:0.2"),
-        ("time:0.2", &untimed, "it goes by time"),
+        ("time:0.2", &untimed, "it goes by time, and the data have no times\n  help: use user:0.2"),
+        ("strong:2", &timed, "0 users have two ratings or more\n  help: hold out fewer users"),
+        ("ncf", &timed, "these data come without published test files\n  help: only the data set ml-1m-ncf"),
+        (
+            "lightgcn",
+            &timed,
+            "these data come without published test files\n  help: only the data set gowalla",
+        ),
         ("time:0.5", &timed, "gets none\n  help: too many ratings have the same time"),
         ("loo", &timed, "no user has two ratings"),
         (

@@ -21,13 +21,13 @@ pub type NamedFile = (String, Vec<u8>);
 /// [`Dialect::Tabs`] also the base and test files of `u1` to `u5`, `ua` and `ub`.
 ///
 /// Raw ids must be whole numbers as MovieLens' are, for its files have no quotes. Missing times are written as 0.
-/// Built-in data have no files: [`Dialect::BuiltIn`] gives none.
+/// [`Dialect::BuiltIn`] has no files, and the dialects of data without ratings are not MovieLens': they give none.
 pub fn movielens_files(ratings: &Ratings, dialect: Dialect) -> Vec<NamedFile> {
     match dialect {
         Dialect::Tabs => tabs(ratings),
         Dialect::DoubleColons => double_colons(ratings),
         Dialect::Csv => csv(ratings),
-        Dialect::BuiltIn => Vec::new(),
+        Dialect::Ncf | Dialect::LightGcn | Dialect::BuiltIn => Vec::new(),
     }
 }
 

@@ -2,24 +2,21 @@
 
 use cofactor_kernels as kernels;
 
+use super::memory::{LINE, Memory};
+
 /// A row-major matrix whose rows are padded with zeros to [`Matrix::stride`] and whose memory is aligned to cache lines.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
     rows: usize,
     columns: usize,
-    lines: Vec<Line>,
+    memory: Memory,
 }
-
-/// One cache line.
-#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C, align(64))]
-struct Line([f32; 16]);
 
 impl Matrix {
     /// All zeros.
     pub fn zeros(rows: usize, columns: usize) -> Self {
         let entries = rows * kernels::padded(columns);
-        Self { rows, columns, lines: vec![Line([0.0; 16]); entries.div_ceil(16)] }
+        Self { rows, columns, memory: Memory::zeros(entries.div_ceil(LINE)) }
     }
 
     /// From rows without padding.
@@ -75,13 +72,13 @@ impl Matrix {
     /// All rows with their padding.
     pub fn as_slice(&self) -> &[f32] {
         let entries = self.rows * self.stride();
-        &bytemuck::cast_slice(&self.lines)[..entries]
+        &self.memory.entries()[..entries]
     }
 
     /// All rows with their padding, which must stay zero.
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
         let entries = self.rows * self.stride();
-        &mut bytemuck::cast_slice_mut(&mut self.lines)[..entries]
+        &mut self.memory.entries_mut()[..entries]
     }
 
     /// Whether every entry is finite.

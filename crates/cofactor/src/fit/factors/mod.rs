@@ -2,7 +2,9 @@
 //!
 //! P is m×k and Q is n×k, row-major f32, each row padded with zeros ([`kernels::padded`]) so that kernels need no tail.
 
+pub(crate) mod best;
 mod matrix;
+mod memory;
 mod newcomer;
 mod prior;
 
@@ -12,7 +14,7 @@ pub use matrix::{Matrix, mean_of_rows};
 pub use prior::{Prior, cholesky, cholesky_solve};
 
 use super::model::{Model, Newcomer, Query, Tensors};
-use crate::data::ids::User;
+use crate::data::ids::{Item, User};
 use crate::data::ratings::{Row, Time};
 use crate::error::{Error, Result};
 
@@ -82,6 +84,13 @@ impl Factors {
         for (score, item_bias) in out.iter_mut().zip(&self.item_bias) {
             *score = self.link.value(*score + (self.mean + bias + item_bias));
         }
+    }
+
+    /// One entry of [`Self::predict_all`], with the same bits.
+    pub(crate) fn score(&self, user: User, item: Item) -> f32 {
+        let (user, item) = (user.index(), item.index());
+        let product = kernels::dot(self.isa, self.users.row(user), self.items.row(item));
+        self.link.value(product + (self.mean + self.user_bias[user] + self.item_bias[item]))
     }
 
     fn padded(&self, vector: &[f32]) -> Vec<f32> {

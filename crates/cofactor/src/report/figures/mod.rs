@@ -5,6 +5,7 @@ mod errors;
 mod groups;
 mod intervals;
 mod learning;
+mod trade_off;
 mod trials;
 mod values;
 
@@ -13,6 +14,7 @@ pub(super) use errors::{by_rating, calibration, errors};
 pub(super) use groups::{Grouped, by_count};
 pub(super) use intervals::{Row, intervals};
 pub(super) use learning::{learning, stopping};
+pub(super) use trade_off::trade_off;
 pub(super) use trials::{history, scatter};
 pub(super) use values::values;
 

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 /// The first `n` of the admitted candidates by falling score, equal scores by index; a score that is no number never
 /// counts. A heap of at most `n` keeps them: O(N log n), mostly one comparison each.
-pub(super) fn best<I: Ord + Copy>(
+pub(crate) fn best<I: Ord + Copy>(
     n: usize,
     candidates: impl Iterator<Item = (I, f32)>,
     mut admitted: impl FnMut(I) -> bool,

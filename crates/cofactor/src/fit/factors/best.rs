@@ -1,0 +1,222 @@
+//! The best items of many users at once, exactly.
+//!
+//! Blocks of users pass by tiles of items that stay in the cache ([`kernels::products_above`]). What is above a user's n-th best so far, by a margin that is larger than
+//! the rounding of both ways of summing, is kept; at the end the few that are left are scored as [`Factors::score_all`] scores them. So the lists are the same, bit for
+//! bit, as if every score had been taken one by one: on every instruction set, in any block.
+
+use cofactor_kernels::{LANES, Packed, products, products_above};
+
+use super::Factors;
+use crate::data::ids::{Item, User};
+use crate::fit::top;
+
+/// How many users pass by a tile of items before the next one; their vectors stay in the cache too.
+pub(crate) const BLOCK: usize = 64;
+
+/// Items on offer, packed for many users. Memory: 4(k + 1) bytes an item.
+pub(crate) struct Shelf<'a> {
+    factors: &'a Factors,
+    packed: Packed,
+    /// What is added to each item's score; none: nothing.
+    extra: Option<&'a [f32]>,
+    /// The largest ‖q_i‖ and |b_i| + |extra_i| on offer.
+    longest: f64,
+    highest: f64,
+}
+
+impl<'a> Shelf<'a> {
+    /// The items on offer, with what is added to their scores. `None` under a link, which can make one score of many.
+    pub(crate) fn of(factors: &'a Factors, offered: &[bool], extra: Option<&'a [f32]>) -> Option<Self> {
+        if factors.link != cofactor_kernels::Link::Identity {
+            return None;
+        }
+        let added = |item: usize| extra.map_or(0.0, |extra| extra[item]);
+        let level = |item: usize| {
+            if offered[item] { factors.item_bias[item] + added(item) } else { f32::NEG_INFINITY }
+        };
+        let on_offer = || offered.iter().enumerate().filter(|(_, offered)| **offered).map(|(item, _)| item);
+        let length = |item: usize| norm(factors.items.entries(item));
+        Some(Self {
+            packed: Packed::new(factors.k(), offered.len(), |item| factors.items.row(item), level),
+            longest: on_offer().map(length).fold(0.0, f64::max),
+            highest: on_offer()
+                .map(|item| f64::from(factors.item_bias[item].abs() + added(item).abs()))
+                .fold(0.0, f64::max),
+            factors,
+            extra,
+        })
+    }
+
+    /// The n best of the offered items that are not seen, for each user: by falling score, equal scores by index. `seen` gives a user's items, increasing.
+    pub(crate) fn best<'s>(
+        &self,
+        users: &[User],
+        n: usize,
+        seen: impl Fn(User) -> &'s [Item],
+    ) -> Vec<Vec<(Item, f32)>> {
+        let factors = self.factors;
+        let left =
+            Packed::new(factors.k(), users.len(), |place| factors.users.row(users[place].index()), |_| 0.0);
+        let mut bests: Vec<Best<'s>> =
+            users.iter().map(|&user| Best::new(n, self.margin(user), seen(user))).collect();
+        let mut thresholds = vec![f32::MIN; users.len()];
+        products_above(factors.isa, &left, &self.packed, &mut thresholds, &mut |place, first, products| {
+            bests[place].take(first, products)
+        });
+        bests.into_iter().zip(users).map(|(best, &user)| self.exactly(user, n, &best.kept)).collect()
+    }
+
+    /// The scores of all items for each user, those that are not on offer −∞: a row of n entries of `out` for each. They are summed in another order than
+    /// [`Factors::predict_all`] does, the same on every instruction set.
+    pub(crate) fn scores(&self, users: &[User], out: &mut [f32]) {
+        let factors = self.factors;
+        let left =
+            Packed::new(factors.k(), users.len(), |place| factors.users.row(users[place].index()), |_| 0.0);
+        products(factors.isa, &left, &self.packed, out);
+        for (row, user) in out.chunks_exact_mut(self.packed.len().max(1)).zip(users) {
+            let level = factors.mean + factors.user_bias[user.index()];
+            for score in row {
+                *score += level;
+            }
+        }
+    }
+
+    /// More than twice what two ways of summing a score can differ by: each of at most k + 4 roundings is within 2⁻²⁴ of its terms' size.
+    fn margin(&self, user: User) -> f32 {
+        let (factors, place) = (self.factors, user.index());
+        let size = norm(factors.users.entries(place)) * self.longest
+            + self.highest
+            + f64::from(factors.mean.abs() + factors.user_bias[place].abs());
+        (size * (factors.k() + 8) as f64 * 4.0 * f64::from(f32::EPSILON)) as f32
+    }
+
+    fn exactly(&self, user: User, n: usize, kept: &[(f32, Item)]) -> Vec<(Item, f32)> {
+        let scored = kept.iter().map(|&(_, item)| {
+            let score = self.factors.score(user, item);
+            (item, self.extra.map_or(score, |extra| score + extra[item.index()]))
+        });
+        top::best(n, scored, |_| true)
+    }
+}
+
+/// ‖x‖.
+fn norm(vector: &[f32]) -> f64 {
+    vector.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt()
+}
+
+/// One user's best so far, and those within the margin.
+struct Best<'s> {
+    n: usize,
+    margin: f32,
+    seen: &'s [Item],
+    threshold: f32,
+    kept: Vec<(f32, Item)>,
+    /// So many are kept before the worst are thrown out.
+    most: usize,
+}
+
+impl<'s> Best<'s> {
+    fn new(n: usize, margin: f32, seen: &'s [Item]) -> Self {
+        let most = 2 * n + LANES;
+        Self { n, margin, seen, threshold: f32::MIN, kept: Vec::with_capacity(most.min(1 << 12)), most }
+    }
+
+    /// Looks at 16 products; returns the new threshold.
+    fn take(&mut self, first: usize, products: &[f32; LANES]) -> f32 {
+        for (place, &product) in products.iter().enumerate() {
+            let item = Item((first + place) as u32);
+            if product >= self.threshold && self.seen.binary_search(&item).is_err() {
+                self.kept.push((product, item));
+            }
+        }
+        if self.kept.len() >= self.most {
+            self.throw_out();
+        }
+        if self.n == 0 { f32::INFINITY } else { self.threshold }
+    }
+
+    /// Keeps the n best and those within the margin.
+    fn throw_out(&mut self) {
+        if self.n == 0 || self.kept.len() <= self.n {
+            return;
+        }
+        let (_, nth, _) = self.kept.select_nth_unstable_by(self.n - 1, |a, b| b.0.total_cmp(&a.0));
+        let threshold = nth.0 - self.margin;
+        self.threshold = self.threshold.max(threshold);
+        self.kept.retain(|&(product, _)| product >= threshold);
+        self.most = self.most.max(2 * self.kept.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::factors::{Matrix, Prior};
+    use cofactor_kernels::{Isa, Link};
+    use proptest::prelude::*;
+
+    fn factors(k: usize, users: &[f32], items: &[f32], isa: Isa) -> Factors {
+        let (m, n) = (users.len() / k, items.len() / k);
+        Factors {
+            isa,
+            link: Link::Identity,
+            mean: 3.5,
+            users: Matrix::from_dense(m, k, users),
+            items: Matrix::from_dense(n, k, items),
+            user_bias: (0..m).map(|user| user as f32 / 7.0).collect(),
+            item_bias: (0..n).map(|item| (item % 3) as f32 / 3.0).collect(),
+            prior: Prior { mean: vec![0.0; k + 1], precision: vec![0.0; (k + 1) * (k + 1)] },
+            unseen_item: vec![0.0; k + 1],
+        }
+    }
+
+    #[test]
+    fn all_scores_at_once_are_those_of_one_user_but_for_the_rounding() {
+        let entries: Vec<f32> = (0..50 * 9).map(|at| ((at * 37) % 101) as f32 / 50.0 - 1.0).collect();
+        let factors = factors(9, &entries[..20 * 9], &entries[20 * 9..], Isa::detect());
+        let mut offered = vec![true; 30];
+        offered[4] = false;
+        let users = [User(3), User(19), User(0)];
+        let mut found = vec![0.0; 3 * 30];
+        Shelf::of(&factors, &offered, None).unwrap().scores(&users, &mut found);
+        for (user, found) in users.iter().zip(found.chunks(30)) {
+            let mut expected = vec![0.0; 30];
+            factors.predict_all(Some(*user), &mut expected);
+            assert_eq!(found[4], f32::NEG_INFINITY);
+            let near = |place: usize| place == 4 || (found[place] - expected[place]).abs() < 1e-5;
+            assert!((0..30).all(near), "{found:?} {expected:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn they_are_the_lists_of_every_score_taken_one_by_one(
+            k in 1_usize..20,
+            // Few values, so that many scores are equal or nearly so.
+            entries in proptest::collection::vec(prop::sample::select(vec![-0.1_f32, 0.1, 0.3, 1e-7]), 19 * 130),
+            n in 0_usize..12,
+            modulus in 1_usize..5,
+            adjusted in any::<bool>(),
+        ) {
+            let (m, items) = (70, 60);
+            let extra: Vec<f32> = (0..items).map(|item| (item % 4) as f32 * 0.1).collect();
+            let offered: Vec<bool> = (0..items).map(|item| item % modulus != 1).collect();
+            let seen: Vec<Item> = (0..items as u32).filter(|item| item % 7 == 2).map(Item).collect();
+            for isa in Isa::all() {
+                let factors = factors(k, &entries[..m * k], &entries[m * k..(m + items) * k], isa);
+                let extra = adjusted.then_some(&extra[..]);
+                let shelf = Shelf::of(&factors, &offered, extra).unwrap();
+                let users: Vec<User> = (0..m as u32).map(User).collect();
+                for (user, list) in users.iter().zip(shelf.best(&users, n, |_| &seen)) {
+                    let mut scores = vec![0.0; items];
+                    factors.predict_all(Some(*user), &mut scores);
+                    let adjusted = scores.iter().enumerate().map(|(item, score)| score + extra.map_or(0.0, |extra| extra[item]));
+                    let expected = top::best(n, (0..).map(Item).zip(adjusted), |item| {
+                        offered[item.index()] && !seen.contains(&item)
+                    });
+                    prop_assert_eq!(list, expected);
+                }
+            }
+        }
+    }
+}
