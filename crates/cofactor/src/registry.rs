@@ -21,6 +21,10 @@ pub static ALGORITHMS: &[Entry] = &[
     Entry::of::<algo::als::Als>(),
     Entry::of::<algo::nmf::Nmf>(),
     Entry::of::<algo::bfm::Bfm>(),
+    Entry::of::<algo::popular::Popular>(),
+    Entry::of::<algo::itemknn::ItemKnn>(),
+    Entry::of::<algo::ease::Ease>(),
+    Entry::of::<algo::ials::Ials>(),
 ];
 
 /// The algorithm of that name.

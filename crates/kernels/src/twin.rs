@@ -1,7 +1,7 @@
 //! The readable definitions of the kernels: what they compute, lane by lane, in plain loops.
 
 use crate::normal::{NO_CORNER, NO_PIVOT, NOTHING};
-use crate::{Block, Entry, Errors, LANES, Mates, Own, PacedSgd, RowStep, Samples, Sgd, narrow, padded};
+use crate::{Block, Entry, Errors, LANES, Mates, Own, PacedSgd, RowStep, Rows, Samples, Sgd, narrow, padded};
 
 /// Σ a·b in 16 partial sums, which are then added in halves: 16 → 8 → 4 → 2 → 1.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -170,6 +170,18 @@ pub fn shift_rows(rows: &[u32], keep: f32, by: &[f32], matrix: &mut [f32]) {
         let row = &mut matrix[row as usize * by.len()..][..by.len()];
         for (entry, by) in row.iter_mut().zip(by) {
             *entry = keep.mul_add(*entry, *by);
+        }
+    }
+}
+
+/// C += A·B: each entry of C in the order of B's rows.
+pub fn add_product([m, d, n]: [usize; 3], a: Rows<'_>, b: Rows<'_>, c: &mut [f32], stride: usize) {
+    for i in 0..m {
+        for l in 0..d {
+            for j in 0..n {
+                let entry = &mut c[i * stride + j];
+                *entry = a.entries[i * a.stride + l].mul_add(b.entries[l * b.stride + j], *entry);
+            }
         }
     }
 }

@@ -3,9 +3,13 @@
 pub mod als;
 pub mod baseline;
 pub mod bfm;
+pub mod ease;
+pub mod ials;
+pub mod itemknn;
 pub mod knn;
 pub mod mf;
 pub mod nmf;
+pub mod popular;
 pub mod slope_one;
 pub mod svdpp;
 pub mod timesvdpp;

@@ -69,7 +69,6 @@ type Known = (&'static str, &'static str, fn() -> Objective);
 
 /// Objectives without an algorithm; one that the registry has by now is taken from there.
 const WITHOUT_ALGORITHM: &[Known] = &[
-    ("ials", "alternating least squares for implicit feedback", implicit::ials),
     ("bpr", "Bayesian personalized ranking", implicit::bpr),
     ("logistic-mf", "logistic matrix factorization for implicit feedback", implicit::logistic_mf),
 ];

@@ -64,7 +64,7 @@ fn the_gradients_are_those_of_the_papers() {
         let (_, equation) = derivation.parts[0].gradients[at].equation.clone().unwrap();
         format!("{} = {}", unicode(&equation.left()), unicode(&equation.rest))
     };
-    assert_eq!(equation("ials", 0), "(Σ_i c_ui q_i q_iᵀ + λI)p_u = Σ_i c_ui·t_ui·q_i");
+    assert_eq!(equation("ials", 0), "(Σ_{i∈N(u)} q_i q_iᵀ + α₀Σ_i q_i q_iᵀ + λw_u·I)p_u = Σ_{i∈N(u)} q_i");
     assert_eq!(equation("baseline", 0), "(n_i + λ_i)b_i = Σ_{u∈U(i)} (r_ui − μ − b_u)");
     assert_eq!(
         equation("als", 0),

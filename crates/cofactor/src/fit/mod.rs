@@ -3,6 +3,7 @@
 pub mod algorithm;
 pub mod bias;
 pub mod factors;
+pub mod linear;
 pub mod model;
 pub mod neighbours;
 pub mod objective;
@@ -11,4 +12,6 @@ pub mod rng;
 pub mod run;
 pub mod sets;
 pub mod sweep;
+pub mod taken;
 pub(crate) mod top;
+pub mod whole;

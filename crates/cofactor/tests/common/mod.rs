@@ -31,3 +31,16 @@ pub(crate) fn planted(users: usize, items: usize, noise: f64, seed: u64) -> Rati
     }
     builder.finish("planted", None, Duplicates::Error, |_, _| Default::default()).expect("each cell once")
 }
+
+/// Two tastes: even users take most of the even items, odd users most of the odd ones.
+pub(crate) fn checkerboard(users: u32, items: u32) -> Ratings {
+    let mut builder = RatingsBuilder::new(false);
+    for (u, i) in (0..users).flat_map(|u| (0..items).map(move |i| (u, i))) {
+        if u % 2 == i % 2 && (u * 5 + i * 3) % 7 != 0 {
+            builder.push(&u.to_string(), &i.to_string(), 1.0, None);
+        }
+    }
+    builder
+        .finish("checkerboard", None, Duplicates::Error, |_, _| Default::default())
+        .expect("each cell once")
+}

@@ -7,6 +7,7 @@
 
 mod descent;
 mod factor;
+mod gram;
 mod outer;
 mod solve;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use fearless_simd::{Simd, dispatch, f32x16, prelude::*};
 use crate::{Isa, LANES, Lanes, MAX_PADDED, NARROW, narrow, padded};
 pub(crate) use descent::NOTHING;
 pub(crate) use factor::NO_PIVOT;
+pub use gram::Gram;
 use outer::{Tiles, few_rows, row_of_tiles};
 pub(crate) use solve::NO_CORNER;
 

@@ -180,3 +180,91 @@ fn a_direction_that_nothing_determines_is_left_at_zero() {
     let (x, _) = solved(Isa::detect(), 4, 0.0, samples, None);
     assert_eq!(x, [2.0, 0.0, 0.0, 0.0]);
 }
+
+/// Equations that start from the sum over other rows are those of all rows together.
+fn started(
+    isa: Isa,
+    k: usize,
+    ridge: f32,
+    before: Samples<'_>,
+    samples: Samples<'_>,
+) -> (Vec<f32>, Vec<f32>) {
+    let mut equations = NormalEquations::new(k);
+    equations.clear(0.0);
+    equations.add(isa, before);
+    let mut gram = Gram::zeros(k);
+    gram.add(&equations);
+    gram.scale(0.5);
+    equations.start_from(&gram, ridge);
+    equations.add(isa, samples);
+    equations.factor(isa);
+    let mut x = vec![f32::NAN; k];
+    equations.solve(isa, &mut x);
+    (x, gram.rows())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn equations_that_start_from_a_gram_matrix_are_those_of_all_rows(
+        k in 1_usize..100,
+        count in 0_usize..150,
+        entries in proptest::collection::vec(-1.0_f32..1.0, 997),
+    ) {
+        let drawn = Drawn::new(k, count, &entries);
+        let samples = drawn.samples(true);
+        let all: Vec<u32> = (0..37).collect();
+        let before = Samples { rows: &all, weights: None, targets: &[0.0; 37], ..samples };
+        let (x, gram) = started(Isa::detect(), k, 1.5, before, samples);
+        let (matrix, ..) = twin::normal_equations(k, 0.0, before);
+        for (i, row) in gram.chunks_exact(padded(k)).enumerate() {
+            let expected: Vec<f32> = matrix[i][..k].iter().map(|entry| 0.5 * entry).collect();
+            prop_assert_eq!(bits(&row[..k]), bits(&expected));
+        }
+        // The same, with the other rows at half the weight.
+        let rows: Vec<u32> = all.iter().chain(samples.rows).copied().collect();
+        let weights: Vec<f32> = [0.5; 37].into_iter().chain(drawn.weights.iter().copied()).collect();
+        let targets: Vec<f32> = [0.0; 37].into_iter().chain(drawn.targets.iter().copied()).collect();
+        let together = Samples { matrix: samples.matrix, rows: &rows, weights: Some(&weights), targets: &targets };
+        let expected = by_elimination(k, 1.5, together, None);
+        let largest = expected.iter().fold(1.0, |most: f64, x| most.max(x.abs()));
+        for (found, expected) in x.iter().zip(&expected) {
+            prop_assert!((f64::from(*found) - expected).abs() < 1e-3 * largest, "{} and {}", found, expected);
+        }
+        for isa in Isa::all() {
+            let found = started(isa, k, 1.5, before, samples);
+            prop_assert_eq!(bits(&found.0), bits(&x), "{}", isa.name());
+            prop_assert_eq!(bits(&found.1), bits(&gram));
+        }
+    }
+
+    #[test]
+    fn a_square_of_a_gram_matrix_is_a_gram_matrix(
+        k in 1_usize..80,
+        first in 0_usize..40,
+        size in 1_usize..40,
+        entries in proptest::collection::vec(-1.0_f32..1.0, 997),
+    ) {
+        let (first, size) = (first.min(k - 1), size.min(k - first.min(k - 1)));
+        let drawn = Drawn::new(k, 30, &entries);
+        let mut equations = NormalEquations::new(k);
+        equations.clear(0.0);
+        equations.add(Isa::detect(), drawn.samples(false));
+        let mut gram = Gram::zeros(k);
+        gram.add(&equations);
+        let whole = gram.rows();
+        let square = Gram::of_square(&whole, k, first, size).rows();
+        for row in 0..size {
+            for column in 0..size {
+                let expected = whole[(first + row) * padded(k) + first + column];
+                prop_assert_eq!(square[row * padded(size) + column].to_bits(), expected.to_bits());
+            }
+        }
+        let mut equations = NormalEquations::new(size);
+        let right: Vec<f32> = (0..size).map(|at| at as f32).collect();
+        equations.start_from(&Gram::of_square(&whole, k, first, size), 2.0);
+        equations.add_to_right_hand_side(&right);
+        prop_assert_eq!(equations.right_hand_side().collect::<Vec<_>>(), right);
+    }
+}

@@ -258,14 +258,22 @@ impl Ratings {
     /// [`Self::iter`]; ids, scale and attributes are shared.
     #[must_use]
     pub fn filter(&self, mut keep: impl FnMut(Rating) -> bool) -> Self {
+        self.revalued(|rating| keep(rating).then_some(rating.value))
+    }
+
+    /// The part that holds the ratings which `value` gives a value, with that value, which must be finite; it is called once for each in the order of
+    /// [`Self::iter`]. Ids, scale and attributes are shared.
+    #[must_use]
+    pub fn revalued(&self, mut value: impl FnMut(Rating) -> Option<f32>) -> Self {
         let mut starts = Vec::with_capacity(self.0.starts.len());
         let (mut items, mut values) = (Vec::new(), Vec::new());
         let mut times = self.0.times.as_ref().map(|_| Times::default());
         starts.push(0);
         for (user, row) in self.rows() {
-            for rated in row.iter().filter(|rated| keep(rated.by(user))) {
+            for rated in row.iter() {
+                let Some(value) = value(rated.by(user)) else { continue };
                 items.push(rated.item);
-                values.push(rated.value);
+                values.push(value);
                 if let (Some(times), Some(time)) = (&mut times, rated.time) {
                     times.push(time);
                 }

@@ -6,23 +6,6 @@ use super::{
     vector,
 };
 
-/// iALS: Y. Hu, Y. Koren, C. Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008, equation (3). Its x_u, y_i and p_ui are p_u, q_i and t_ui
-/// here.
-pub fn ials() -> Objective {
-    let (p, q) = (vector("p", "u"), vector("q", "i"));
-    let confidence = named("c", "ui", Expr::Number(1.0) + scalar("α", "") * scalar("r", "ui"));
-    let error = named("e", "ui", scalar("t", "ui") - dot(&p, &q));
-    let penalties = sum(Set::Users, squared_norm(&p)) + sum(Set::Items, squared_norm(&q));
-    Objective {
-        title: "over all pairs: taken or not, each with a confidence",
-        whole: sum(Set::Pairs, confidence * square(&error)) + scalar("λ", "") * penalties,
-        unknowns: vec![Unknown::solved(&p), Unknown::solved(&q)],
-        method: Method::NormalEquations(1),
-        constants: Vec::new(),
-        training: None,
-    }
-}
-
 /// BPR: S. Rendle, C. Freudenthaler, Z. Gantner, L. Schmidt-Thieme, "BPR: Bayesian personalized ranking from implicit feedback", UAI 2009, section 4.2, its maximum turned
 /// into a minimum.
 pub fn bpr() -> Objective {

@@ -1,0 +1,356 @@
+//! Ridge regressions over all pairs, taken or not, at the cost of those that were taken.
+//!
+//! For one row x, with all rows z of the other side fixed:
+//! ```text
+//! f(x) = α₀ Σ_z (zᵀx)² + Σ_l (a_l (z_lᵀx)² − 2b_l z_lᵀx) + λ‖x‖² = xᵀAx − 2bᵀx                 (1)
+//! A = α₀G + Σ_l a_l z_l z_lᵀ + λI,   b = Σ_l b_l z_l,   G = Σ_z z zᵀ                          (2)
+//! ```
+//! G is summed once for all rows of a half; l runs over the few z that the row has to do with.
+
+use cofactor_kernels::{Gathered, Gram, Isa, NormalEquations, Samples, dot, dot_rows, padded};
+use rayon::ThreadPool;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::factors::Matrix;
+use super::run::Run;
+
+/// G is summed in this many parts at most, each of at least [`PART_ROWS`] rows: they are summed side by side, and short sums round less.
+const PARTS: usize = 16;
+/// Fewer rows than this are not worth a part of their own.
+const PART_ROWS: usize = 2048;
+
+/// A squared gradient of less than this part of the first one is rounding alone.
+const SOLVED: f32 = 1e-12;
+
+/// How (1) is made small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Solver {
+    /// Exactly, by factoring A: O(n k² + k³) for n rows.
+    Cholesky,
+    /// By steps of conjugate gradients: O(n k + k²) each.
+    Cg,
+    /// Exactly for a block of coordinates after the other: O(n k b + k² b) for blocks of b.
+    Blocks,
+}
+
+/// What a half of a sweep holds fixed: the rows of the other side, and α₀G.
+pub struct Fixed<'a> {
+    matrix: &'a Matrix,
+    gram: Gram,
+    /// α₀G in full, row by row.
+    rows: Vec<f32>,
+    /// Its squares along the diagonal, for [`Solver::Blocks`].
+    blocks: Vec<Gram>,
+}
+
+impl<'a> Fixed<'a> {
+    /// Sums G. Cost: O(nk²) for n rows, in parallel.
+    pub fn new(run: &Run<'_>, matrix: &'a Matrix, unobserved: f64, block: usize) -> Self {
+        let gram = gram(run.pool(), run.isa(), matrix, unobserved);
+        let (k, rows) = (matrix.columns(), gram.rows());
+        let square = |first| Gram::of_square(&rows, k, first, block.min(k - first));
+        let blocks = (0..k).step_by(block).map(square).collect();
+        Self { matrix, gram, rows, blocks }
+    }
+
+    /// The rows.
+    pub fn matrix(&self) -> &'a Matrix {
+        self.matrix
+    }
+
+    /// −(α₀G + λI)x.
+    fn resist(&self, isa: Isa, ridge: f32, x: &[f32], out: &mut [f32]) {
+        dot_rows(isa, x, &self.rows, &mut out[..self.matrix.columns()]);
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = -ridge.mul_add(x, *out);
+        }
+    }
+}
+
+/// w Σ z zᵀ over all rows. The same bits for any number of threads: the parts depend on the number of rows alone, and are added in order.
+pub fn gram(pool: &ThreadPool, isa: Isa, matrix: &Matrix, weight: f64) -> Gram {
+    let (k, stride) = (matrix.columns(), matrix.stride());
+    let rows = matrix.rows().div_ceil(PARTS).max(PART_ROWS);
+    let part = |part: &[f32]| {
+        let (places, zeros) = ((0..(part.len() / stride) as u32).collect::<Vec<_>>(), vec![0.0; rows]);
+        let mut equations = NormalEquations::new(k);
+        equations.clear(0.0);
+        let targets = &zeros[..places.len()];
+        equations.add(isa, Samples { matrix: part, rows: &places, weights: None, targets });
+        equations
+    };
+    let parts: Vec<NormalEquations> =
+        pool.install(|| matrix.as_slice().par_chunks(rows * stride).map(part).collect());
+    let mut gram = Gram::zeros(k);
+    for part in &parts {
+        gram.add(part);
+    }
+    gram.scale(weight as f32);
+    gram
+}
+
+/// A solver with its scratch, for the rows that one thread solves.
+pub struct Whole {
+    method: Method,
+}
+
+enum Method {
+    Cholesky(Box<NormalEquations>),
+    Cg { steps: usize, gathered: Box<Gathered>, vectors: Vectors },
+    Blocks(Box<Blocks>),
+}
+
+impl Whole {
+    /// For rows of k entries, with `steps` of conjugate gradients or blocks of `block` coordinates if it is those.
+    pub fn new(solver: Solver, k: usize, steps: usize, block: usize) -> Self {
+        let method = match solver {
+            Solver::Cholesky => Method::Cholesky(Box::new(NormalEquations::new(k))),
+            Solver::Cg => {
+                Method::Cg { steps, gathered: Box::new(Gathered::new(k)), vectors: Vectors::new(padded(k)) }
+            }
+            Solver::Blocks => Method::Blocks(Box::new(Blocks::new(k, block))),
+        };
+        Self { method }
+    }
+
+    /// Moves x, a padded row; returns f there. `samples` are the z_l, with weights a and targets b; their matrix is the one that is fixed.
+    pub fn solve(
+        &mut self,
+        isa: Isa,
+        fixed: &Fixed<'_>,
+        samples: Samples<'_>,
+        ridge: f32,
+        x: &mut [f32],
+    ) -> f64 {
+        match &mut self.method {
+            Method::Cholesky(equations) => {
+                let x = &mut x[..equations.unknowns()];
+                equations.start_from(&fixed.gram, ridge);
+                equations.add(isa, samples);
+                equations.factor(isa);
+                equations.solve(isa, x);
+                // At the solution f = −bᵀx.
+                -equations.right_hand_side().zip(&*x).map(|(b, &x)| f64::from(b) * f64::from(x)).sum::<f64>()
+            }
+            Method::Cg { steps, gathered, vectors } => {
+                gathered.gather(isa, samples);
+                vectors.descend(isa, fixed, gathered, ridge, *steps, x)
+            }
+            Method::Blocks(blocks) => blocks.descend(isa, fixed, samples, ridge, x),
+        }
+    }
+}
+
+/// Vectors of one run of conjugate gradients, as long as a row.
+struct Vectors {
+    /// b − Ax = −½∇f.
+    downhill: Vec<f32>,
+    direction: Vec<f32>,
+    /// −A times the direction.
+    image: Vec<f32>,
+}
+
+impl Vectors {
+    fn new(stride: usize) -> Self {
+        let zeros = || vec![0.0; stride];
+        Self { downhill: zeros(), direction: zeros(), image: zeros() }
+    }
+
+    /// Each step along a direction d, by α = ‖b − Ax‖²/dᵀAd, lowers f by α‖b − Ax‖².
+    fn descend(
+        &mut self,
+        isa: Isa,
+        fixed: &Fixed<'_>,
+        gathered: &Gathered,
+        ridge: f32,
+        steps: usize,
+        x: &mut [f32],
+    ) -> f64 {
+        let Self { downhill, direction, image } = self;
+        fixed.resist(isa, ridge, x, downhill);
+        let resisted = -f64::from(dot(isa, x, downhill));
+        gathered.residual(isa, x, 0.0, downhill);
+        // f = xᵀAx − 2bᵀx = −xᵀAx − 2xᵀ(b − Ax).
+        let curvature = resisted + f64::from(gathered.curvature(isa, x, 0.0));
+        let mut value = -curvature - 2.0 * f64::from(dot(isa, x, downhill));
+        direction.copy_from_slice(downhill);
+        let mut slope = dot(isa, downhill, downhill);
+        let solved = SOLVED * slope;
+        for left in (0..steps).rev() {
+            fixed.resist(isa, ridge, direction, image);
+            let curvature = if left > 0 {
+                gathered.image(isa, direction, 0.0, image);
+                -dot(isa, direction, image)
+            } else {
+                gathered.curvature(isa, direction, 0.0) - dot(isa, direction, image)
+            };
+            if slope <= solved || curvature <= 0.0 {
+                break;
+            }
+            let step = slope / curvature;
+            add_scaled(x, step, direction);
+            value -= f64::from(step) * f64::from(slope);
+            if left == 0 {
+                // Nobody asks for the gradient where the last step ends.
+                break;
+            }
+            add_scaled(downhill, step, image);
+            let next = dot(isa, downhill, downhill);
+            let turn = next / slope;
+            for (direction, &downhill) in direction.iter_mut().zip(&*downhill) {
+                *direction = turn.mul_add(*direction, downhill);
+            }
+            slope = next;
+        }
+        value
+    }
+}
+
+fn add_scaled(out: &mut [f32], by: f32, vector: &[f32]) {
+    for (out, &entry) in out.iter_mut().zip(vector) {
+        *out = by.mul_add(entry, *out);
+    }
+}
+
+/// Newton's step in one block of coordinates after the other, which is exact for the block. The products z_lᵀx follow each step.
+struct Blocks {
+    k: usize,
+    size: usize,
+    /// Of as many unknowns as a block has, and of as many as the last one has.
+    equations: [NormalEquations; 2],
+    /// The z_l by block: all rows of the first block, then those of the next.
+    rows: Vec<f32>,
+    places: Vec<u32>,
+    /// z_lᵀx.
+    products: Vec<f32>,
+    /// b_l − a_l z_lᵀx.
+    errors: Vec<f32>,
+    /// A block of x, of a gradient, of a step; padded.
+    part: Vec<f32>,
+    pull: Vec<f32>,
+    along: Vec<f32>,
+}
+
+impl Blocks {
+    fn new(k: usize, size: usize) -> Self {
+        let size = size.min(k);
+        let last = if k.is_multiple_of(size) { size } else { k % size };
+        let zeros = || vec![0.0; padded(size)];
+        Self {
+            k,
+            size,
+            equations: [size, last].map(NormalEquations::new),
+            rows: Vec::new(),
+            places: Vec::new(),
+            products: Vec::new(),
+            errors: Vec::new(),
+            part: zeros(),
+            pull: zeros(),
+            along: Vec::new(),
+        }
+    }
+
+    fn descend(
+        &mut self,
+        isa: Isa,
+        fixed: &Fixed<'_>,
+        samples: Samples<'_>,
+        ridge: f32,
+        x: &mut [f32],
+    ) -> f64 {
+        self.gather(samples);
+        let count = samples.rows.len();
+        self.products.clear();
+        self.products.resize(count, 0.0);
+        self.along.resize(count, 0.0);
+        let mut at = 0;
+        for first in (0..self.k).step_by(self.size) {
+            at = self.follow(isa, at, first, &x[..self.k]);
+        }
+        let mut value = self.value(isa, fixed, samples, ridge, x);
+        let mut at = 0;
+        for (block, first) in (0..self.k).step_by(self.size).enumerate() {
+            let size = self.size.min(self.k - first);
+            let rows = at..at + count * padded(size);
+            at = rows.end;
+            self.errors.clear();
+            for l in 0..count {
+                let weight = samples.weights.map_or(1.0, |weights| weights[l]);
+                self.errors.push((-weight).mul_add(self.products[l], samples.targets[l]));
+            }
+            // −(α₀Gx + λx) of this block.
+            let stride = x.len();
+            dot_rows(isa, x, &fixed.rows[first * stride..(first + size) * stride], &mut self.pull[..size]);
+            for entry in 0..size {
+                self.pull[entry] = -ridge.mul_add(x[first + entry], self.pull[entry]);
+            }
+            let equations = &mut self.equations[usize::from(size < self.size)];
+            equations.start_from(&fixed.blocks[block], ridge);
+            let (matrix, places) = (&self.rows[rows.clone()], &self.places[..]);
+            let weights = samples.weights;
+            equations.add(isa, Samples { matrix, rows: places, weights, targets: &self.errors });
+            equations.add_to_right_hand_side(&self.pull[..size]);
+            equations.factor(isa);
+            self.part.fill(0.0);
+            equations.solve(isa, &mut self.part[..size]);
+            let lowered = equations.right_hand_side().zip(&self.part).map(|(b, &x)| f64::from(b * x));
+            value -= lowered.sum::<f64>();
+            for entry in 0..size {
+                x[first + entry] += self.part[entry];
+            }
+            self.add_products(isa, rows, size);
+        }
+        value
+    }
+
+    /// Copies the rows together, block by block.
+    fn gather(&mut self, samples: Samples<'_>) {
+        let (stride, count) = (padded(self.k), samples.rows.len());
+        self.places.clear();
+        self.places.extend(0..count as u32);
+        self.rows.clear();
+        for first in (0..self.k).step_by(self.size) {
+            let size = self.size.min(self.k - first);
+            for &row in samples.rows {
+                let row = &samples.matrix[row as usize * stride + first..][..size];
+                self.rows.extend_from_slice(row);
+                self.rows.resize(self.rows.len() + padded(size) - size, 0.0);
+            }
+        }
+    }
+
+    /// Adds a block of x to the products; returns where the next block's rows begin.
+    fn follow(&mut self, isa: Isa, at: usize, first: usize, x: &[f32]) -> usize {
+        let size = self.size.min(self.k - first);
+        self.part.fill(0.0);
+        self.part[..size].copy_from_slice(&x[first..first + size]);
+        let rows = at..at + self.places.len() * padded(size);
+        self.add_products(isa, rows.clone(), size);
+        rows.end
+    }
+
+    fn add_products(&mut self, isa: Isa, rows: std::ops::Range<usize>, size: usize) {
+        dot_rows(isa, &self.part[..padded(size)], &self.rows[rows], &mut self.along);
+        for (product, along) in self.products.iter_mut().zip(&self.along) {
+            *product += along;
+        }
+    }
+
+    /// (1) at x.
+    fn value(&self, isa: Isa, fixed: &Fixed<'_>, samples: Samples<'_>, ridge: f32, x: &[f32]) -> f64 {
+        let mut resisted = vec![0.0; x.len()];
+        fixed.resist(isa, ridge, x, &mut resisted);
+        let of_rows: f64 = self
+            .products
+            .iter()
+            .enumerate()
+            .map(|(l, &product)| {
+                let weight = samples.weights.map_or(1.0, |weights| weights[l]);
+                f64::from(product) * f64::from(weight.mul_add(product, -2.0 * samples.targets[l]))
+            })
+            .sum();
+        of_rows - f64::from(dot(isa, x, &resisted))
+    }
+}
