@@ -1,0 +1,48 @@
+// The words of the page: what the items are called, what a rating is counted in, and how numbers look.
+
+/** What the items of a model are called: films where the data are MovieLens', and else items. */
+export const nouns = (model) => (model.data.startsWith("ml-") ? { one: "film", many: "films" } : { one: "item", many: "items" });
+
+/** "1 film", "1,682 films". */
+export const counted = (n, { one, many }) => `${whole.format(n)} ${n === 1 ? one : many}`;
+
+export const RATING = { one: "rating", many: "ratings" };
+
+const whole = new Intl.NumberFormat("en");
+export const count = (n) => whole.format(n);
+
+/** A number with so many places and a real minus sign. */
+export const fixed = (x, places) => x.toFixed(places).replace("-", "−");
+
+/** A part of a score: always with its sign. */
+export const signed = (x, places = 2) => {
+  const text = fixed(x, places);
+  return text.startsWith("−") ? (Number(x.toFixed(places)) === 0 ? fixed(0, places) : text) : `+${text}`;
+};
+
+/** The name of a pick list's model, told apart by its file's name. */
+export const modelName = (model) => `${model.name} · ${model.title}`;
+
+/** The title as one says it: "Matrix, The (1999)" is "The Matrix", and the year stands beside. */
+export function titleOf(item) {
+  if (!item.title) return String(item.id);
+  let title = item.title.trim();
+  if (item.year) title = title.replace(new RegExp(`\\s*\\(${item.year}\\)$`), "");
+  return spoken(title);
+}
+
+const ARTICLES = "The|A|An|Le|La|Les|L'|Un|Une|Il|Lo|Gli|Der|Die|Das|Den|Det|El|Los|Las";
+const TRAILING = new RegExp(`^([^(]+), (${ARTICLES})(?= \\(|$)`);
+
+function spoken(title) {
+  return title.replace(TRAILING, (_, rest, article) => (article.endsWith("'") ? article + rest : `${article} ${rest}`));
+}
+
+/** What is known of an item beside its title, in one line. */
+export function factsOf(item, { categories = 3, ratings = true } = {}) {
+  const facts = [];
+  if (item.year) facts.push(String(item.year));
+  if (item.categories?.length) facts.push(item.categories.slice(0, categories).join(", "));
+  if (ratings && item.ratings !== undefined) facts.push(counted(item.ratings, RATING));
+  return facts.join(" · ");
+}
