@@ -43,7 +43,7 @@ export async function ask(path, { body, signal } = {}) {
     if (response.ok) return await response.json();
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Problem({ kind: "gone", title: "The server does not answer", detail: "The connection failed, or took longer than half a minute." });
+    throw new Problem({ kind: "gone", title: "The server does not answer", detail: "The connection failed, or took longer than half a minute: is `cofactor serve` running?" });
   }
   throw await problemOf(response);
 }

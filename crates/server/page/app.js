@@ -1,10 +1,11 @@
 // The page of `cofactor serve`: wires what the person says (`state.js`) to what the server answers (`api.js`) and shows both.
 
-import { ask, isAbort } from "./api.js";
+import { ask, isAbort, Line } from "./api.js";
 import { makeControls } from "./controls.js";
-import { byId, button, el, say } from "./dom.js";
+import { button, byId, during, el, say } from "./dom.js";
 import { makeImport } from "./import.js";
 import { CatalogueMap } from "./map.js";
+import { looked } from "./match.js";
 import { Notice } from "./notice.js";
 import { Picks } from "./picks.js";
 import { Question } from "./question.js";
@@ -25,6 +26,7 @@ const notice = new Notice();
 const question = new Question(store, world);
 const ratings = new Ratings(store, world);
 const map = new CatalogueMap({ store, world, choose: (item) => question.choose(item) });
+const lists = new Line();
 const controls = makeControls({ changed: (what) => refreshList(what) });
 
 let first, beside;
@@ -59,13 +61,12 @@ async function refreshList(what) {
 
 /** Fetches the list, and the one beside it, and shows them together. */
 async function listed() {
-  const lists = byId("lists");
-  lists.setAttribute("aria-busy", "true");
   const begun = performance.now();
   const wishes = (model) => ({ n: PICKS, ...controls.wishes(model, spread) });
-  const [answer, other] = await Promise.all([first.fetch(wishes(first.model)), beside?.fetch(wishes(beside.model))]);
+  const [answer, other] = await during(byId("lists"), lists.next(), (signal) => Promise.all([
+    first.fetch(wishes(first.model), signal), beside?.fetch(wishes(beside.model), signal),
+  ]));
   const took = performance.now() - begun;
-  lists.setAttribute("aria-busy", "false");
   const scores = answer.picks.map(({ score }) => score);
   if (scores.length > 1 && byId("popularity").value === "0") spread = Math.max(...scores) - Math.min(...scores) || DEFAULT_SPREAD;
   if (beside) beside.show(other, { places: placesOf(answer) });
@@ -149,19 +150,15 @@ function useBeside(model) {
 async function changeModel(name) {
   const before = world.model;
   useModel(world.models.find((model) => model.name === name));
-  if (before.data !== world.model.data && store.ratings.size > 0) {
+  if (before.data !== world.model.data) {
     const kept = await known([...store.ratings.values()].map(({ item, value }) => ({ id: idOf(item), title: item.title, value: rescaled(value, before.scale, world.model.scale) })));
-    store.replace(kept, `${counted(kept.length, RATING)} of ${store.ratings.size} taken along to ${name}`);
+    store.begin(kept, `Now by ${modelName(world.model)}, with ${kept.length} of ${counted(store.ratings.size, RATING)}`);
   } else refresh(`Now by ${modelName(world.model)}`);
 }
 
 /** Those ratings whose item the model knows by its id, and by its title where one is given. */
 async function known(rated) {
-  const model = encodeURIComponent(world.model.name);
-  const items = await Promise.all(rated.map(({ id }) => ask(`v1/items/${encodeURIComponent(id)}?model=${model}`).catch((error) => {
-    if (error.status === 404) return undefined;
-    throw error;
-  })));
+  const items = await looked(rated.map(({ id }) => ({ id })), world.model);
   return rated.flatMap(({ title, value }, i) => (items[i] && (!title || items[i].title === title) ? [{ item: items[i], value }] : []));
 }
 
@@ -177,7 +174,7 @@ async function readAddress() {
   const rated = await known(fitting);
   isFollowed = true;
   const lost = told.rated.length - rated.length;
-  store.replace(rated, lost === 0 ? `${counted(rated.length, RATING)} from the link` : `${rated.length} of ${counted(told.rated.length, RATING)} from the link: this model does not know the rest`);
+  store.begin(rated, lost === 0 ? `${counted(rated.length, RATING)} from the link` : `${rated.length} of ${counted(told.rated.length, RATING)} from the link: this model does not know the rest`);
   if (lost > 0) byId("search-remark").textContent = `${counted(lost, RATING)} of the link ${lost === 1 ? "was" : "were"} left out: this model does not know ${lost === 1 ? "it" : "them"}.`;
   byId("search-remark").hidden = lost === 0;
   return true;
@@ -185,7 +182,6 @@ async function readAddress() {
 
 function wire() {
   store.addEventListener("change", ({ detail }) => refresh(detail));
-  byId("undo").addEventListener("click", () => store.undo());
   addEventListener("keydown", (event) => {
     const isUndo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
     if (!isUndo || event.target.matches("input:not([type=range], [type=checkbox])")) return;
@@ -226,6 +222,7 @@ async function start() {
     byId("model").replaceChildren(...told.models.map((model) => el("option", { value: model.name }, modelName(model))));
     byId("model-choice").hidden = told.models.length < 2;
     useModel(told.models.find(({ name }) => name === told.default));
+    byId("columns").inert = false;
     if (!await readAddress()) await refresh();
   } catch (error) {
     failed(error, start);

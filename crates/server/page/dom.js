@@ -24,6 +24,16 @@ export const svg = (tag, attributes = {}, ...children) => filled(document.create
 /** A button that is no submit button. */
 export const button = (look, text, onclick, attributes = {}) => el("button", { type: "button", class: look, onclick, ...attributes }, text);
 
+/** Marks an element busy while `work` is under way, until it ends or fails; a newer piece of work, which aborts this one, takes the mark over. */
+export async function during(node, signal, work) {
+  node.setAttribute("aria-busy", "true");
+  try {
+    return await work(signal);
+  } finally {
+    if (!signal.aborted) node.setAttribute("aria-busy", "false");
+  }
+}
+
 let saying;
 /** Tells a screen reader, after a moment in which a newer sentence may take the place of this one. */
 export function say(text) {

@@ -21,8 +21,8 @@ export async function explanation({ store, model, pick, rate, line }) {
   ]);
   return [
     said(store, model, pick),
-    sum && arithmetic(sum, model),
-    near.neighbours.length > 0 && el("div", { class: "near" }, el("h5", {}, "Near it"),
+    sum && arithmetic(sum, store, model),
+    near.neighbours.length > 0 && el("div", { class: "near" }, el("h4", {}, "Near it"),
       el("ul", {}, near.neighbours.map((item) => el("li", {}, button("link", titleOf(item), () => rate(item), { "aria-label": `Rate ${titleOf(item)}` }))))),
   ].filter(Boolean);
 }
@@ -33,13 +33,13 @@ function said(store, model, pick) {
   const words = nouns(model);
   const give = (value) => store.rate(pick, value, `${title} rated ${spoken(value, model.scale)}`);
   return el("div", { class: "said" },
-    el("h5", {}, words.one === "film" ? "Seen it?" : "Know it?"),
-    ratingInput({ scale: model.scale, label: `Your rating of ${title}`, value: store.ratings.get(idOf(pick))?.value, give, look: "small" }),
+    el("h4", {}, words.one === "film" ? "Seen it?" : "Know it?"),
+    ratingInput({ scale: model.scale, label: `Your rating of ${title}`, value: store.ratings.get(idOf(pick))?.value, give, look: "compact" }),
     button("link", "Don’t show it", () => store.hide(pick, `${title} hidden`)));
 }
 
 /** The terms of the sum: they add up to the score, each with its own bar where the sum stood before and after it. */
-function arithmetic({ mean, item_bias, prior, explained_score, contributions }, model) {
+function arithmetic({ mean, item_bias, prior, explained_score, contributions }, store, model) {
   const { scale } = model;
   const words = nouns(model);
   const ordered = [...contributions].sort((a, b) => Math.abs(b.taste) - Math.abs(a.taste));
@@ -50,7 +50,7 @@ function arithmetic({ mean, item_bias, prior, explained_score, contributions }, 
     { label: `This ${words.one}, to everybody`, by: item_bias },
     prior !== 0 && { label: "Where somebody new begins", by: prior },
     { label: "How you rate in general", by: total(contributions, ({ share, taste }) => share - taste) },
-    ...ordered.slice(0, MOST).map(({ rating, taste, ...item }) => ({ label: [el("em", {}, titleOf(item)), " ", ratingText(rating, scale)], by: taste })),
+    ...ordered.slice(0, MOST).map(({ rating, taste, ...item }) => ({ label: [el("em", {}, titleOf(store.itemOf(item))), " ", ratingText(rating, scale)], by: taste })),
     rest.length > 0 && { label: rest.length === 1 ? "One more rating" : `${rest.length} more ratings`, by: total(rest, ({ taste }) => taste) },
   ].filter(Boolean);
   let sum = 0;
@@ -59,7 +59,7 @@ function arithmetic({ mean, item_bias, prior, explained_score, contributions }, 
   const low = Math.min(...steps.map(({ to }) => to)), high = Math.max(...steps.map(({ to }) => to));
   const start = low - 0.25 * (high - low || 1);
   const at = (x) => `${(100 * (Math.max(x, start) - start)) / (high - start || 1)}%`;
-  return el("div", { class: "sum" }, el("h5", {}, "The sum"),
+  return el("div", { class: "sum" }, el("h4", {}, "The sum"),
     el("table", {},
       el("caption", { class: "unseen" }, "What adds up to the score"),
       el("tbody", {}, steps.map(({ label, from, to, by }, i) => el("tr", {}, el("th", { scope: "row" }, label), el("td", { "aria-hidden": "true" }, bar(at, from, to, by, i)), el("td", {}, i === 0 ? fixed(by, 2) : signed(by))))),

@@ -87,7 +87,7 @@ export function makeImport({ store, world }) {
       el("p", { class: "small" }, [
         name === "CSV" ? "" : `An export of ${name}. `,
         scale ? `Ratings from ${scale.min} to ${scale.max} were brought to the scale of the model, ${own.min} to ${own.max}. ` : "",
-        empty > 0 ? `${count(empty)} ${empty === 1 ? "row has" : "rows have"} no rating and were left out.` : "",
+        empty > 0 ? `Left out: ${counted(empty, { one: "row", many: "rows" })} without a rating.` : "",
       ].join("")),
       taken.length > 0 && button("pill strong", `Rate these ${counted(taken.length, world.words)}`, () => {
         store.rateAll(taken, `${counted(taken.length, RATING)} imported`);

@@ -54,7 +54,8 @@ export class CatalogueMap {
     }
     section.hidden = this.#points.length === 0;
     byId("map-title").textContent = `The ${this.#points.length} best-known ${words.many}, on a map`;
-    byId("map-caption").textContent = `The same people like what lies close together. Numbered: your list. Filled: what you rated. Press a dot to rate it; with the keyboard, the arrows go from dot to dot and Enter takes one.`;
+    byId("map-caption").textContent = ["The same people like what lies close together. Numbered: your list. In bold: what you rated.", between(this.#axes),
+      "Press a dot to rate it; with the keyboard, the arrows go from dot to dot and Enter takes one."].filter(Boolean).join(" ");
     this.#draw();
   }
 
@@ -67,9 +68,10 @@ export class CatalogueMap {
   #draw() {
     const { width, height } = this.#plot.getBoundingClientRect();
     if (this.#points.length === 0 || width === 0) return;
+    const across = fitted(this.#points.map(({ x }) => x), width), down = fitted(this.#points.map(({ y }) => -y), height);
     for (const point of this.#points) {
-      point.px = MARGIN + ((point.x + 1) / 2) * (width - 2 * MARGIN);
-      point.py = MARGIN + ((1 - point.y) / 2) * (height - 2 * MARGIN);
+      point.px = across(point.x);
+      point.py = down(-point.y);
     }
     const rated = (point) => this.#store.ratings.has(idOf(point)), picked = (point) => this.#places.has(idOf(point));
     const most = Math.max(...this.#points.map(({ ratings }) => ratings));
@@ -146,6 +148,19 @@ export class CatalogueMap {
     }
     return best;
   }
+}
+
+/** What lies at the ends of the axes, where the server names it. */
+function between(axes) {
+  if (!axes) return "";
+  const [across, up] = axes.map(({ low, high }) => `${titleOf({ title: low })} to ${titleOf({ title: high })}`);
+  return `From left to right: ${across}; from bottom to top: ${up}.`;
+}
+
+/** The straight line that brings these coordinates into so many pixels. */
+function fitted(values, pixels) {
+  const low = Math.min(...values), high = Math.max(...values);
+  return (value) => MARGIN + ((value - low) / (high - low || 1)) * (pixels - 2 * MARGIN);
 }
 
 const MOST_SIGNS = 28;

@@ -40,7 +40,7 @@ function searches(title) {
 
 const later = (seconds, signal) => new Promise((resolve, reject) => {
   const timer = setTimeout(resolve, seconds * 1000);
-  signal.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
+  signal?.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
 });
 
 /** Asks, and waits as long as the server wishes where it has had enough. */
@@ -74,14 +74,14 @@ async function found(row, model, signal) {
 }
 
 /** The item of each row, in their order, undefined where there is none; a few are looked up at a time. */
-export async function looked(rows, model, { signal, step }) {
+export async function looked(rows, model, { signal, step } = {}) {
   const items = new Array(rows.length);
   let next = 0, done = 0;
   const work = async () => {
     while (next < rows.length) {
       const at = next++;
       items[at] = await found(rows[at], model, signal);
-      step(++done);
+      step?.(++done);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));

@@ -16,7 +16,7 @@ export function moving(list, change) {
   for (const [key, row] of keyed(list)) {
     const from = before.get(key);
     const by = from === undefined ? 0 : from + shift - row.getBoundingClientRect().top;
-    if (from === undefined && before.size > 0) row.animate([{ opacity: 0, transform: "translateX(1.25rem)" }, { opacity: 1, transform: "none" }], { duration: QUICK_MS, easing: EASE });
+    if (from === undefined && before.size > 0) row.animate([{ opacity: 0, transform: "translateX(-.75rem)" }, { opacity: 1, transform: "none" }], { duration: QUICK_MS, easing: EASE });
     else if (by !== 0) row.animate([{ transform: `translateY(${by}px)` }, { transform: "none" }], { duration: QUICK_MS, easing: EASE });
   }
 }

@@ -14,10 +14,9 @@ const TELLING = 0.005;
 
 export class Picks {
   #list = el("ol", { class: "picks" });
-  #name = el("h3", { class: "name", hidden: true });
+  #name = el("p", { class: "name", hidden: true });
   #rows = new Map();
   #places = new Map();
-  #line = new Line();
   #store;
   #failed;
   #rate;
@@ -29,15 +28,14 @@ export class Picks {
     this.#rate = rate;
     this.#failed = failed;
     this.model = model;
-    this.root = el("article", { class: "picked" }, this.#name, this.#list);
+    this.root = el("article", { "aria-label": modelName(model) }, this.#name, this.#list);
   }
 
   /** The places of the last answer by id, counted from 1. */
   get places() { return this.#places; }
 
   /** Asks for the list. Nothing is shown yet, so that two lists can be shown together. */
-  async fetch(wishes) {
-    const signal = this.#line.next();
+  async fetch(wishes, signal) {
     const { model } = this;
     const known = model.folds_in ? this.#store.asked : [];
     const body = { model: model.name, ratings: known, reasons: model.explains ? REASONS : 0, deny: [...this.#store.hidden.keys()], ...wishes };
@@ -73,7 +71,7 @@ export class Picks {
     const row = el("li", { class: "pick", "data-key": idOf(pick) },
       el("span", { class: "place" }), el("div", { class: "what" }), el("div", { class: "score" }), el("div", { class: "drawer", id, hidden: true }));
     const title = button("title", titleOf(pick), () => this.#toggle(row), { "aria-expanded": "false", "aria-controls": id });
-    row.querySelector(".what").append(el("h4", {}, title), el("p", { class: "small" }), el("p", { class: "because" }));
+    row.querySelector(".what").append(el("h3", {}, title), el("p", { class: "small" }), el("p", { class: "because" }));
     row.pick = pick;
     return row;
   }
@@ -88,11 +86,11 @@ export class Picks {
   }
 
   #because({ reasons = [], ...pick }, basis, other) {
-    const beside = other && (other.places.has(idOf(pick)) ? el("span", { class: "beside" }, `No. ${other.places.get(idOf(pick))} beside. `) : el("span", { class: "beside only" }, "Only here. "));
+    const beside = other && (other.places.has(idOf(pick)) ? el("span", { class: "beside" }, `Also no. ${other.places.get(idOf(pick))} there`) : el("span", { class: "beside only" }, "Only here"));
     if (!this.model.explains || basis === "popular" || this.#store.ratings.size === 0) return beside ? [beside] : [];
     const places = this.model.task === "rating" ? 2 : 3;
     const telling = reasons.filter(({ taste }) => Math.abs(taste) >= TELLING).slice(0, other ? 1 : REASONS);
-    const named = ({ taste, rating, ...item }) => [el("em", {}, titleOf(item)), " ", ratingText(rating, this.model.scale), " ", el("span", { class: "share" }, signed(taste, places))];
+    const named = ({ taste, rating, ...item }) => [el("em", {}, titleOf(this.#store.itemOf(item))), " ", ratingText(rating, this.model.scale), " ", el("span", { class: "share" }, signed(taste, places))];
     const listed = (some) => some.sort((a, b) => Math.abs(b.taste) - Math.abs(a.taste)).flatMap((reason, i) => [i === 0 ? "" : i === some.length - 1 ? " and " : ", ", ...named(reason)]);
     const speaking = telling.filter(({ taste }) => taste > 0), against = telling.filter(({ taste }) => taste < 0);
     const parts = [];

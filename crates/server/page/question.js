@@ -1,7 +1,7 @@
 // The question: one item to rate, the most informative first, a few others to choose instead, and "haven't seen it".
 
 import { ask, Line } from "./api.js";
-import { button, byId, el } from "./dom.js";
+import { button, byId, during, el } from "./dom.js";
 import { digit, ratingInput } from "./rating.js";
 import { spoken, valuesOf } from "./scale.js";
 import { idOf } from "./state.js";
@@ -27,10 +27,7 @@ export class Question {
 
   /** Asks the server what to ask. A question that the person chose stays until it is answered. */
   async refresh() {
-    const signal = this.#line.next();
-    this.#root.setAttribute("aria-busy", "true");
-    const items = await this.#informative(signal);
-    this.#root.setAttribute("aria-busy", "false");
+    const items = await during(this.#root, this.#line.next(), (signal) => this.#informative(signal));
     if (this.#chosen) {
       this.#others = items.filter((item) => idOf(item) !== idOf(this.#item)).slice(0, OTHERS);
     } else {
@@ -74,7 +71,7 @@ export class Question {
     const held = this.#root.contains(document.activeElement);
     const { words } = this.#world;
     if (!this.#item) {
-      this.#root.replaceChildren(el("p", { class: "ask" }, "Nothing is left to ask"), el("p", { class: "small" }, `You have rated or skipped every one of the ${words.many}.`));
+      this.#root.replaceChildren(el("p", { class: "ask" }, "Nothing is left to ask"), el("p", { class: "small" }, `You have rated or skipped every one of the ${words.many}.`), this.#undo());
       return;
     }
     const { scale } = this.#world.model;
@@ -85,13 +82,17 @@ export class Question {
       el("h2", { id: "asked" }, title),
       el("p", { class: "small" }, factsOf(this.#item)),
       ratingInput({ scale, label: `Your rating of ${title}`, value: rated?.value, give: (value) => this.#give(value), look: "large" }),
-      button("pill", "Haven’t seen it", () => this.#skip(), { "aria-keyshortcuts": "N" }),
+      el("div", { class: "line" }, button("pill", words.one === "film" ? "Haven’t seen it" : "Don’t know it", () => this.#skip(), { "aria-keyshortcuts": "N" }), this.#undo()),
       this.#others.length > 0 && el("div", { class: "others" },
         el("span", { class: "small", id: "others-label" }, "Or rather"),
         el("ul", { "aria-labelledby": "others-label" }, this.#others.map((item) => el("li", {}, button("link", titleOf(item), () => this.choose(item)))))),
     );
-    if (words.one !== "film") this.#root.querySelector("h2 ~ .pill").textContent = "Don’t know it";
     if (held) this.#focus();
+  }
+
+  #undo() {
+    const { last } = this.#store;
+    return button("link undo", "Undo", () => this.#store.undo(), { disabled: !last, title: last && `Take back: ${last}`, "aria-keyshortcuts": "Control+Z" });
   }
 
   #focus() {

@@ -7,7 +7,7 @@ import { idOf } from "./state.js";
 import { counted, RATING, titleOf } from "./words.js";
 import { moving } from "./motion.js";
 
-const FEW = 8;
+const FEW = 6;
 
 export class Ratings {
   #rows = byId("rated");
@@ -27,8 +27,6 @@ export class Ratings {
     const shown = this.#isOpen ? rated : rated.slice(0, FEW);
     byId("rated-title").textContent = rated.length === 0 ? "Your ratings" : `Your ${counted(rated.length, RATING)}`;
     byId("rated-remark").hidden = rated.length > 0;
-    byId("undo").disabled = !this.#store.last;
-    byId("undo").title = this.#store.last ? `Take back: ${this.#store.last}` : "";
     byId("share-open").disabled = rated.length === 0;
     byId("clear").disabled = rated.length === 0 && this.#store.skipped.size === 0 && this.#store.hidden.size === 0;
     moving(this.#rows, () => this.#rows.replaceChildren(...shown.map((one) => this.#row(one))));
@@ -41,7 +39,7 @@ export class Ratings {
     const title = titleOf(item);
     return el("li", { "data-key": idOf(item) },
       el("span", { class: "title" }, title),
-      ratingInput({ scale, label: `Your rating of ${title}`, value, look: "small", give: (next) => this.#rerate(item, value, next) }),
+      ratingInput({ scale, label: `Your rating of ${title}`, value, look: "compact", give: (next) => this.#rerate(item, value, next) }),
       button("remove", "×", () => this.#remove(item), { "aria-label": `Remove ${title}` }));
   }
 

@@ -18,6 +18,9 @@ export class Store extends EventTarget {
   /** By id: the items that are not wanted in the list. */
   get hidden() { return this.#now.hidden; }
 
+  /** All that is known of an item, where it is a rated one. */
+  itemOf(item) { return this.ratings.get(idOf(item))?.item ?? item; }
+
   /** What `undo` would take back, in words, or undefined. */
   get last() { return this.#past.at(-1)?.what; }
 
@@ -38,9 +41,11 @@ export class Store extends EventTarget {
     });
   }
 
-  /** These ratings and no others. */
-  replace(rated, what) {
-    this.#change(what, (next) => { next.ratings = new Map(rated.map((one) => [idOf(one.item), one])); });
+  /** These ratings and nothing else, with nothing to take back: what was said before may have been said of another catalogue. */
+  begin(rated, what) {
+    this.#now = { ratings: new Map(rated.map((one) => [idOf(one.item), one])), skipped: new Set(), hidden: new Map() };
+    this.#past = [];
+    this.dispatchEvent(new CustomEvent("change", { detail: what }));
   }
 
   unrate(item, what) { this.#change(what, ({ ratings }) => ratings.delete(idOf(item))); }
