@@ -23,7 +23,7 @@ async function problemOf(response) {
     title: told.title ?? `The server answered ${response.status}`,
     detail: told.detail,
     hint: told.hint,
-    id: told.request_id,
+    id: told.request_id ?? response.headers.get("x-request-id"),
     status: response.status,
     wait: Number(response.headers.get("retry-after")) || DEFAULT_WAIT_S,
   });

@@ -10,7 +10,7 @@ import { Notice } from "./notice.js";
 import { Picks } from "./picks.js";
 import { Question } from "./question.js";
 import { Ratings } from "./ratings.js";
-import { rescaled } from "./scale.js";
+import { LIKES, rescaled } from "./scale.js";
 import { makeSearch } from "./search.js";
 import { makeShare, read, written } from "./share.js";
 import { idOf, Store } from "./state.js";
@@ -218,7 +218,7 @@ async function start() {
   try {
     const told = await ask("v1/models");
     notice.clear();
-    world.models = told.models;
+    world.models = told.models.map((model) => ({ ...model, scale: model.scale ?? told.models.find(({ data, scale }) => scale && data === model.data)?.scale ?? LIKES }));
     byId("model").replaceChildren(...told.models.map((model) => el("option", { value: model.name }, modelName(model))));
     byId("model-choice").hidden = told.models.length < 2;
     useModel(told.models.find(({ name }) => name === told.default));

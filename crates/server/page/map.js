@@ -1,4 +1,4 @@
-// The map of the catalogue: what the same people like lies near together. Picks are numbered, ratings filled; a dot that is pressed becomes the question.
+// The map of the catalogue: what the same people like lies the same way from the centre. Picks are numbered, ratings filled; a dot that is pressed becomes the question.
 
 import { ask, Line } from "./api.js";
 import { byId, el, svg } from "./dom.js";
@@ -54,7 +54,7 @@ export class CatalogueMap {
     }
     section.hidden = this.#points.length === 0;
     byId("map-title").textContent = `The ${this.#points.length} best-known ${words.many}, on a map`;
-    byId("map-caption").textContent = ["The same people like what lies close together. Numbered: your list. In bold: what you rated.", between(this.#axes),
+    byId("map-caption").textContent = ["What the same people like lies the same way from the centre. Numbered: your list. In bold: what you rated.", between(this.#axes),
       "Press a dot to rate it; with the keyboard, the arrows go from dot to dot and Enter takes one."].filter(Boolean).join(" ");
     this.#draw();
   }

@@ -31,11 +31,11 @@ export function matching({ title, year }, items) {
   return same.find((item) => item.year === year) ?? same[0];
 }
 
-/** What to search the catalogue for, the likelier first: an article may stand at the end there, and signs may be missing. */
+/** What to search the catalogue for, the likelier first: an article may stand at the end there, and where signs differ, the longest word may still be the same. */
 function searches(title) {
   const bare = title.replace(/^(the|a|an) /i, "");
-  const words = keyOf(title).split(" ").sort((a, b) => b.length - a.length).slice(0, 2).join(" ");
-  return [...new Set([bare, words].filter(Boolean))];
+  const [longest] = keyOf(title).split(" ").sort((a, b) => b.length - a.length);
+  return [...new Set([bare, longest].filter(Boolean))];
 }
 
 const later = (seconds, signal) => new Promise((resolve, reject) => {
@@ -61,7 +61,7 @@ async function found(row, model, signal) {
     try {
       return await patiently(`v1/items/${encodeURIComponent(row.id)}?${of}`, signal);
     } catch (error) {
-      if (error.status === 404) return undefined;
+      if (error.kind === "unknown-item" || error.kind === "ambiguous-item") return undefined;
       throw error;
     }
   }

@@ -2,6 +2,9 @@
 
 const MOST_VALUES = 11;
 
+/** What a rating is where a model names no scale: one likes it, and that is all. */
+export const LIKES = { min: 1, max: 1 };
+
 /** Every value of a scale with few of them, in order; none of a scale that is better slid than pressed. */
 export function valuesOf({ min, max, step = 1 }) {
   const n = Math.round((max - min) / step) + 1;
