@@ -19,6 +19,7 @@ export class Notice {
   #dialog = byId("key");
   #timer;
   #again;
+  #pause = FIRST_KNOCK_MS;
 
   constructor() {
     byId("key-form").addEventListener("submit", (event) => {
@@ -33,6 +34,7 @@ export class Notice {
 
   clear() {
     clearTimeout(this.#timer);
+    this.#pause = FIRST_KNOCK_MS;
     this.#root.hidden = true;
     this.#root.replaceChildren();
   }
@@ -75,17 +77,19 @@ export class Notice {
   /** Knocks, more and more rarely, until the server is there. */
   #knock(problem) {
     this.#put(HEADS[problem.kind], `${told(problem)} Your ratings are safe in this page; it goes on by itself as soon as the server is back.`, retry(this.#again));
-    let pause = FIRST_KNOCK_MS;
     const knock = async () => {
       try {
         await ask("health/ready");
         this.#again();
       } catch {
-        pause = Math.min(2 * pause, LAST_KNOCK_MS);
-        this.#timer = setTimeout(knock, pause);
+        later();
       }
     };
-    this.#timer = setTimeout(knock, pause);
+    const later = () => {
+      this.#timer = setTimeout(knock, this.#pause);
+      this.#pause = Math.min(2 * this.#pause, LAST_KNOCK_MS);
+    };
+    later();
   }
 }
 

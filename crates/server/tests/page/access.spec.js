@@ -34,7 +34,7 @@ const STATES = {
     await expect(page.getByRole("heading", { name: "1 of 2 ratings found" })).toBeVisible();
   },
   "an error": async (page) => {
-    await page.route("**/v1/**", (route) => route.abort());
+    await page.route("**/{v1,health}/**", (route) => route.abort());
     await page.getByRole("slider", { name: "Popularity" }).fill("3");
     await expect(page.getByRole("alert")).toBeVisible();
   },
