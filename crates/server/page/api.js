@@ -14,7 +14,9 @@ const root = new URL(".", document.baseURI);
 let key = "";
 
 /** The API key of all further requests; kept in memory. */
-export function useKey(value) { key = value; }
+export function useKey(value) {
+  key = value;
+}
 
 async function problemOf(response) {
   const told = await response.json().catch(() => ({}));
@@ -38,12 +40,19 @@ export async function ask(path, { body, signal } = {}) {
   let response;
   try {
     response = await fetch(new URL(path, root), {
-      method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal: signal ? AbortSignal.any([signal, slow]) : slow,
+      method: body ? "POST" : "GET",
+      headers,
+      body: body && JSON.stringify(body),
+      signal: signal ? AbortSignal.any([signal, slow]) : slow,
     });
     if (response.ok) return await response.json();
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Problem({ kind: "gone", title: "The server does not answer", detail: "The connection failed, or took longer than half a minute: is `cofactor serve` running?" });
+    throw new Problem({
+      kind: "gone",
+      title: "The server does not answer",
+      detail: "The connection failed, or took longer than half a minute: is `cofactor serve` running?",
+    });
   }
   throw await problemOf(response);
 }

@@ -33,7 +33,9 @@ let first, beside;
 let isFollowed = false;
 let spread = DEFAULT_SPREAD;
 
-const failed = (error, again = () => refresh()) => { if (!isAbort(error)) notice.show(error, again); };
+const failed = (error, again = () => refresh()) => {
+  if (!isAbort(error)) notice.show(error, again);
+};
 const newPicks = (model) => new Picks({ store, model, rate: (item) => question.choose(item), failed });
 
 /** Asks for everything that depends on what the person said. */
@@ -63,9 +65,9 @@ async function refreshList(what) {
 async function listed() {
   const begun = performance.now();
   const wishes = (model) => ({ n: PICKS, ...controls.wishes(model, spread) });
-  const [answer, other] = await during(byId("lists"), lists.next(), (signal) => Promise.all([
-    first.fetch(wishes(first.model), signal), beside?.fetch(wishes(beside.model), signal),
-  ]));
+  const [answer, other] = await during(byId("lists"), lists.next(), (signal) =>
+    Promise.all([first.fetch(wishes(first.model), signal), beside?.fetch(wishes(beside.model), signal)]),
+  );
   const took = performance.now() - begun;
   const scores = answer.picks.map(({ score }) => score);
   if (scores.length > 1 && byId("popularity").value === "0") spread = Math.max(...scores) - Math.min(...scores) || DEFAULT_SPREAD;
@@ -80,8 +82,16 @@ async function listed() {
 const placesOf = ({ picks }) => new Map(picks.map((pick, i) => [idOf(pick), i + 1]));
 
 function announce(what, { picks, fresh }, next) {
-  const list = picks.length === 0 ? "The list is empty" : `First now: ${titleOf(picks[0])}. ${fresh === 0 ? "No pick is new" : fresh === 1 ? "1 pick is new" : `${fresh} picks are new`}`;
-  say([what, list, next && `Next question: ${titleOf(next)}`].filter(Boolean).map((text) => `${text}.`).join(" "));
+  const list =
+    picks.length === 0
+      ? "The list is empty"
+      : `First now: ${titleOf(picks[0])}. ${fresh === 0 ? "No pick is new" : fresh === 1 ? "1 pick is new" : `${fresh} picks are new`}`;
+  say(
+    [what, list, next && `Next question: ${titleOf(next)}`]
+      .filter(Boolean)
+      .map((text) => `${text}.`)
+      .join(" "),
+  );
 }
 
 /** One line under the heading: where the list comes from, and how long it took. */
@@ -91,9 +101,13 @@ function remark({ basis, picks }, other, took) {
   const ms = `${count(Math.max(1, Math.round(took)))} ms`;
   const parts = [];
   if (n > 0 && !model.folds_in) parts.push("This model cannot take in somebody new: its list is what is popular, without what you rated.");
-  else if (basis === "popular") parts.push(n === 0 ? "Before your first rating: what many people like, chosen to be varied." : "What many people like, chosen to be varied.");
+  else if (basis === "popular")
+    parts.push(
+      n === 0 ? "Before your first rating: what many people like, chosen to be varied." : "What many people like, chosen to be varied.",
+    );
   else parts.push(`From your ${counted(n, RATING)}, in ${ms}.`);
-  if (basis !== "popular" && picks[0]?.interval) parts.push(`The bar shows where ${Math.round(10 * picks[0].interval.level)} of 10 ratings should fall.`);
+  if (basis !== "popular" && picks[0]?.interval)
+    parts.push(`The bar shows where ${Math.round(10 * picks[0].interval.level)} of 10 ratings should fall.`);
   if (other) {
     const shared = other.picks.filter((pick) => first.places.has(idOf(pick))).length;
     parts.push(`${shared} of ${picks.length} picks stand in both lists.`);
@@ -103,13 +117,24 @@ function remark({ basis, picks }, other, took) {
 
 function peek(pick) {
   const { model } = first;
-  byId("peek").replaceChildren(...(pick ? [el("span", {}, "First now"), el("b", {}, titleOf(pick)), pick.stars !== undefined && model.task === "rating" ? el("span", {}, fixed(pick.stars, 1)) : ""] : []));
+  byId("peek").replaceChildren(
+    ...(pick
+      ? [
+          el("span", {}, "First now"),
+          el("b", {}, titleOf(pick)),
+          pick.stars !== undefined && model.task === "rating" ? el("span", {}, fixed(pick.stars, 1)) : "",
+        ]
+      : []),
+  );
 }
 
 function hiddenRemark() {
   const n = store.hidden.size;
   byId("hidden-remark").hidden = n === 0;
-  byId("hidden-remark").replaceChildren(`${counted(n, world.words)} hidden. `, button("link", "Show again", () => store.unhideAll("Shown again")));
+  byId("hidden-remark").replaceChildren(
+    `${counted(n, world.words)} hidden. `,
+    button("link", "Show again", () => store.unhideAll("Shown again")),
+  );
 }
 
 const address = () => written({ model: world.model.name, beside: beside?.model.name, ratings: store.asked });
@@ -117,26 +142,31 @@ const address = () => written({ model: world.model.name, beside: beside?.model.n
 function useModel(model) {
   world.model = model;
   world.words = nouns(model);
-  const { one, many } = world.words;
+  const { many } = world.words;
   byId("headline").textContent = `Rate a few ${many}. The list follows.`;
   document.title = `Cofactor: rate a few ${many}`;
   byId("subject").textContent = [model.data, model.title, model.factors && `${model.factors} factors`].filter(Boolean).join(" · ");
   byId("search").placeholder = `${count(model.items)} ${many}`;
-  byId("colophon").textContent = `${model.title} learned from ${counted(model.ratings, RATING)} of ${count(model.items)} ${many} by ${count(model.users)} people.`;
-  byId("search").labels[0].textContent = `Or find a ${one} by its title`;
+  byId("colophon").textContent =
+    `${model.title} learned from ${counted(model.ratings, RATING)} of ${count(model.items)} ${many} by ${count(model.users)} people.`;
   byId("model").value = model.name;
   first = newPicks(model);
   controls.offer(model.categories ?? []);
   offerBeside();
   useBeside(world.models.find(({ name }) => name === beside?.model.name && name !== model.name));
-  map.load().catch((error) => { if (!isAbort(error)) byId("map").hidden = true; });
+  map.load().catch((error) => {
+    if (!isAbort(error)) byId("map").hidden = true;
+  });
 }
 
 /** Two lists make sense where both models know the same items. */
 function offerBeside() {
   const others = world.models.filter(({ name, data }) => name !== world.model.name && data === world.model.data);
   byId("compare-choice").hidden = others.length === 0;
-  byId("compare").replaceChildren(el("option", { value: "" }, "no other model"), ...others.map((model) => el("option", { value: model.name }, modelName(model))));
+  byId("compare").replaceChildren(
+    el("option", { value: "" }, "no other model"),
+    ...others.map((model) => el("option", { value: model.name }, modelName(model))),
+  );
 }
 
 function useBeside(model) {
@@ -151,14 +181,23 @@ async function changeModel(name) {
   const before = world.model;
   useModel(world.models.find((model) => model.name === name));
   if (before.data !== world.model.data) {
-    const kept = await known([...store.ratings.values()].map(({ item, value }) => ({ id: idOf(item), title: item.title, value: rescaled(value, before.scale, world.model.scale) })));
+    const kept = await known(
+      [...store.ratings.values()].map(({ item, value }) => ({
+        id: idOf(item),
+        title: item.title,
+        value: rescaled(value, before.scale, world.model.scale),
+      })),
+    );
     store.begin(kept, `Now by ${modelName(world.model)}, with ${kept.length} of ${counted(store.ratings.size, RATING)}`);
   } else refresh(`Now by ${modelName(world.model)}`);
 }
 
 /** Those ratings whose item the model knows by its id, and by its title where one is given. */
 async function known(rated) {
-  const items = await looked(rated.map(({ id }) => ({ id })), world.model);
+  const items = await looked(
+    rated.map(({ id }) => ({ id })),
+    world.model,
+  );
   return rated.flatMap(({ title, value }, i) => (items[i] && (!title || items[i].title === title) ? [{ item: items[i], value }] : []));
 }
 
@@ -174,8 +213,15 @@ async function readAddress() {
   const rated = await known(fitting);
   isFollowed = true;
   const lost = told.rated.length - rated.length;
-  store.begin(rated, lost === 0 ? `${counted(rated.length, RATING)} from the link` : `${rated.length} of ${counted(told.rated.length, RATING)} from the link: this model does not know the rest`);
-  if (lost > 0) byId("search-remark").textContent = `${counted(lost, RATING)} of the link ${lost === 1 ? "was" : "were"} left out: this model does not know ${lost === 1 ? "it" : "them"}.`;
+  store.begin(
+    rated,
+    lost === 0
+      ? `${counted(rated.length, RATING)} from the link`
+      : `${rated.length} of ${counted(told.rated.length, RATING)} from the link: this model does not know the rest`,
+  );
+  if (lost > 0)
+    byId("search-remark").textContent =
+      `${counted(lost, RATING)} of the link ${lost === 1 ? "was" : "were"} left out: this model does not know ${lost === 1 ? "it" : "them"}.`;
   byId("search-remark").hidden = lost === 0;
   return true;
 }
@@ -188,7 +234,10 @@ function wire() {
     event.preventDefault();
     store.undo();
   });
-  byId("clear").addEventListener("click", () => { store.clear("All ratings removed"); byId("rated-title").focus({ preventScroll: true }); });
+  byId("clear").addEventListener("click", () => {
+    store.clear("All ratings removed");
+    byId("rated-title").focus({ preventScroll: true });
+  });
   byId("model").addEventListener("change", ({ target }) => changeModel(target.value).catch(failed));
   byId("compare").addEventListener("change", ({ target }) => {
     useBeside(world.models.find(({ name }) => name === target.value));
@@ -202,14 +251,27 @@ function wire() {
     history.replaceState(null, "", address());
     return location.href;
   });
-  new IntersectionObserver(([{ isIntersecting }]) => { byId("peek").hidden = isIntersecting; }, { rootMargin: "0px 0px -30% 0px" }).observe(byId("lists"));
+  new IntersectionObserver(
+    ([{ isIntersecting }]) => {
+      byId("peek").hidden = isIntersecting;
+    },
+    { rootMargin: "0px 0px -30% 0px" },
+  ).observe(byId("lists"));
 }
 
 function wireTheme() {
   const theme = byId("theme");
-  const isDark = () => (document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
-  const show = () => { theme.textContent = isDark() ? "Light" : "Dark"; };
-  theme.addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; show(); });
+  const isDark = () =>
+    document.documentElement.dataset.theme
+      ? document.documentElement.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
+  const show = () => {
+    theme.textContent = isDark() ? "Light" : "Dark";
+  };
+  theme.addEventListener("click", () => {
+    document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+    show();
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
   show();
 }
@@ -218,12 +280,15 @@ async function start() {
   try {
     const told = await ask("v1/models");
     notice.clear();
-    world.models = told.models.map((model) => ({ ...model, scale: model.scale ?? told.models.find(({ data, scale }) => scale && data === model.data)?.scale ?? LIKES }));
+    world.models = told.models.map((model) => ({
+      ...model,
+      scale: model.scale ?? told.models.find(({ data, scale }) => scale && data === model.data)?.scale ?? LIKES,
+    }));
     byId("model").replaceChildren(...told.models.map((model) => el("option", { value: model.name }, modelName(model))));
     byId("model-choice").hidden = told.models.length < 2;
-    useModel(told.models.find(({ name }) => name === told.default));
+    useModel(world.models.find(({ name }) => name === told.default));
     byId("columns").inert = false;
-    if (!await readAddress()) await refresh();
+    if (!(await readAddress())) await refresh();
   } catch (error) {
     failed(error, start);
   }

@@ -5,15 +5,27 @@ export function parsed(text) {
   const body = text.replace(/^\uFEFF/, "");
   const delimiter = delimiterOf(body.slice(0, body.search(/[\r\n]|$/)));
   const rows = [];
-  let row = [], field = "", isQuoted = false, at = 0;
-  const endField = () => { row.push(field); field = ""; };
-  const endRow = () => { endField(); if (row.length > 1 || row[0] !== "") rows.push(row); row = []; };
+  let row = [],
+    field = "",
+    isQuoted = false,
+    at = 0;
+  const endField = () => {
+    row.push(field);
+    field = "";
+  };
+  const endRow = () => {
+    endField();
+    if (row.length > 1 || row[0] !== "") rows.push(row);
+    row = [];
+  };
   while (at < body.length) {
     const sign = body[at];
     if (isQuoted) {
       if (sign !== '"') field += sign;
-      else if (body[at + 1] === '"') { field += '"'; at += 1; }
-      else isQuoted = false;
+      else if (body[at + 1] === '"') {
+        field += '"';
+        at += 1;
+      } else isQuoted = false;
     } else if (sign === '"' && field === "") isQuoted = true;
     else if (sign === delimiter) endField();
     else if (sign === "\n") endRow();
@@ -49,15 +61,28 @@ export function ratingsOf(text) {
     const cell = (name) => row[place(name)]?.trim() ?? "";
     const given = cell(format.rating);
     const value = Number(given);
-    const one = { line: i + 2, title: format.title && cell(format.title), id: format.id && cell(format.id), year: Number(cell("year")) || undefined, value };
+    const one = {
+      line: i + 2,
+      title: format.title && cell(format.title),
+      id: format.id && cell(format.id),
+      year: Number(cell("year")) || undefined,
+      value,
+    };
     if (given === "") found.empty += 1;
-    else if (!Number.isFinite(value) || (format.scale && (value < format.scale.min || value > format.scale.max)) || !(one.title || one.id)) found.unread.push({ ...one, given });
+    else if (!Number.isFinite(value) || (format.scale && (value < format.scale.min || value > format.scale.max)) || !(one.title || one.id))
+      found.unread.push({ ...one, given });
     else found.rows.push(one);
   }
   return found;
 }
 
 function missing(head) {
-  const seen = head.length > 0 && head.join("") ? `The first line has ${head.slice(0, 8).map((name) => `“${name.trim().slice(0, 40)}”`).join(", ")}.` : "The file is empty.";
+  const seen =
+    head.length > 0 && head.join("")
+      ? `The first line has ${head
+          .slice(0, 8)
+          .map((name) => `“${name.trim().slice(0, 40)}”`)
+          .join(", ")}.`
+      : "The file is empty.";
   return `${seen} It needs the columns Name and Rating (Letterboxd), Title and Your Rating (IMDb), or item and rating.`;
 }

@@ -38,5 +38,7 @@ let saying;
 /** Tells a screen reader, after a moment in which a newer sentence may take the place of this one. */
 export function say(text) {
   clearTimeout(saying);
-  saying = setTimeout(() => { byId("live").textContent = text; }, 120);
+  saying = setTimeout(() => {
+    byId("live").textContent = text;
+  }, 120);
 }

@@ -11,13 +11,23 @@ import { count, counted, RATING, titleOf } from "./words.js";
 const MOST_MIB = 20;
 
 export function makeImport({ store, world }) {
-  const dialog = byId("import"), file = byId("file"), drop = byId("drop"), report = byId("import-report"), progress = byId("import-progress");
+  const dialog = byId("import"),
+    file = byId("file"),
+    drop = byId("drop"),
+    report = byId("import-report"),
+    progress = byId("import-progress");
   let controller;
 
   const stop = () => controller?.abort();
-  byId("import-open").addEventListener("click", () => { reset(); dialog.showModal(); });
+  byId("import-open").addEventListener("click", () => {
+    reset();
+    dialog.showModal();
+  });
   dialog.addEventListener("close", stop);
-  file.addEventListener("change", () => { if (file.files[0]) take(file.files[0]); file.value = ""; });
+  file.addEventListener("change", () => {
+    if (file.files[0]) take(file.files[0]);
+    file.value = "";
+  });
   for (const kind of ["dragover", "dragleave", "drop"]) {
     drop.addEventListener(kind, (event) => {
       event.preventDefault();
@@ -46,7 +56,10 @@ export function makeImport({ store, world }) {
 
   async function take(chosen) {
     reset();
-    if (chosen.size > MOST_MIB * 2 ** 20) { refuse("This file is too large", `It is larger than ${MOST_MIB} MiB; an export of ratings is much smaller.`); return; }
+    if (chosen.size > MOST_MIB * 2 ** 20) {
+      refuse("This file is too large", `It is larger than ${MOST_MIB} MiB; an export of ratings is much smaller.`);
+      return;
+    }
     let read;
     try {
       read = ratingsOf(await chosen.text());
@@ -54,7 +67,10 @@ export function makeImport({ store, world }) {
       refuse("This file is no export of ratings that is known here", error.message);
       return;
     }
-    if (read.rows.length === 0) { refuse("No row of this file has a rating", "Perhaps it is the list of what you watched; the ratings stand in a file of their own."); return; }
+    if (read.rows.length === 0) {
+      refuse("No row of this file has a rating", "Perhaps it is the list of what you watched; the ratings stand in a file of their own.");
+      return;
+    }
     drop.hidden = true;
     progress.hidden = false;
     controller = new AbortController();
@@ -77,28 +93,55 @@ export function makeImport({ store, world }) {
     const off = rows.filter((row, i) => items[i] && isOff(row.value));
     const known = new Map();
     for (const [i, { value }] of rows.entries()) {
-      if (items[i] && !isOff(value)) known.set(idOf(items[i]), { item: items[i], value: scale ? rescaled(value, scale, own) : value, from: value });
+      if (items[i] && !isOff(value))
+        known.set(idOf(items[i]), { item: items[i], value: scale ? rescaled(value, scale, own) : value, from: value });
     }
     const missing = rows.filter((_, i) => !items[i]);
     const taken = [...known.values()];
     const wrong = [...unread, ...off.map((row) => ({ ...row, given: row.value }))];
-    tell(...[
-      el("h3", {}, `${count(taken.length)} of ${counted(rows.length + unread.length, RATING)} found in the catalogue`),
-      el("p", { class: "small" }, [
-        name === "CSV" ? "" : `An export of ${name}. `,
-        scale ? `Ratings from ${scale.min} to ${scale.max} were brought to the scale of the model, ${own.min} to ${own.max}. ` : "",
-        empty > 0 ? `Left out: ${counted(empty, { one: "row", many: "rows" })} without a rating.` : "",
-      ].join("")),
-      taken.length > 0 && button("pill strong", `Rate these ${counted(taken.length, world.words)}`, () => {
-        store.rateAll(taken, `${counted(taken.length, RATING)} imported`);
-        dialog.close();
-      }),
-      listed("Not found", missing.map(({ title, id, year }) => (year ? `${title ?? id} (${year})` : (title ?? id)))),
-      listed("Not read", wrong.map(({ line, title, id, given }) => `Line ${line}: ${title || id || "no title"}, rated “${given}”`)),
-      listed("Found", taken.map(({ item, value, from }) => `${titleOf(item)}${item.year ? ` (${item.year})` : ""}: ${from} → ${shown(value, own)}`)),
-    ].filter(Boolean));
+    tell(
+      ...[
+        el("h3", {}, `${count(taken.length)} of ${counted(rows.length + unread.length, RATING)} found in the catalogue`),
+        el(
+          "p",
+          { class: "small" },
+          [
+            name === "CSV" ? "" : `An export of ${name}. `,
+            scale ? `Ratings from ${scale.min} to ${scale.max} were brought to the scale of the model, ${own.min} to ${own.max}. ` : "",
+            empty > 0 ? `Left out: ${counted(empty, { one: "row", many: "rows" })} without a rating.` : "",
+          ].join(""),
+        ),
+        taken.length > 0 &&
+          button("pill strong", `Rate these ${counted(taken.length, world.words)}`, () => {
+            store.rateAll(taken, `${counted(taken.length, RATING)} imported`);
+            dialog.close();
+          }),
+        listed(
+          "Not found",
+          missing.map(({ title, id, year }) => (year ? `${title ?? id} (${year})` : (title ?? id))),
+        ),
+        listed(
+          "Not read",
+          wrong.map(({ line, title, id, given }) => `Line ${line}: ${title || id || "no title"}, rated “${given}”`),
+        ),
+        listed(
+          "Found",
+          taken.map(({ item, value, from }) => `${titleOf(item)}${item.year ? ` (${item.year})` : ""}: ${from} → ${shown(value, own)}`),
+        ),
+      ].filter(Boolean),
+    );
   }
 
-  const listed = (head, lines) => lines.length > 0 && el("details", { open: head === "Not found" && lines.length <= 12 },
-    el("summary", {}, `${head}: ${count(lines.length)}`), el("ul", {}, lines.map((line) => el("li", {}, line))));
+  const listed = (head, lines) =>
+    lines.length > 0 &&
+    el(
+      "details",
+      { open: head === "Not found" && lines.length <= 12 },
+      el("summary", {}, `${head}: ${count(lines.length)}`),
+      el(
+        "ul",
+        {},
+        lines.map((line) => el("li", {}, line)),
+      ),
+    );
 }

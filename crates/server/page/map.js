@@ -17,7 +17,13 @@ export class CatalogueMap {
   #plot = byId("plot");
   #remark = byId("map-remark");
   #tip = el("div", { class: "tip", hidden: true });
-  #root = svg("svg", { tabindex: "0", role: "application", "aria-roledescription": "map", "aria-labelledby": "map-title", "aria-describedby": "map-caption" });
+  #root = svg("svg", {
+    tabindex: "0",
+    role: "application",
+    "aria-roledescription": "map",
+    "aria-labelledby": "map-title",
+    "aria-describedby": "map-caption",
+  });
   #line = new Line();
   #store;
   #world;
@@ -35,8 +41,13 @@ export class CatalogueMap {
     new ResizeObserver(() => this.#draw()).observe(this.#plot);
     this.#root.addEventListener("pointermove", (event) => this.#go(this.#nearest(event)));
     this.#root.addEventListener("pointerleave", () => this.#go(undefined));
-    this.#root.addEventListener("click", (event) => { const point = this.#nearest(event); if (point) this.#choose(point); });
-    this.#root.addEventListener("focus", () => { if (!this.#at) this.#go(this.#points[0], true); });
+    this.#root.addEventListener("click", (event) => {
+      const point = this.#nearest(event);
+      if (point) this.#choose(point);
+    });
+    this.#root.addEventListener("focus", () => {
+      if (!this.#at) this.#go(this.#points[0], true);
+    });
     this.#root.addEventListener("blur", () => this.#go(undefined));
     this.#root.addEventListener("keydown", (event) => this.#press(event));
   }
@@ -54,8 +65,13 @@ export class CatalogueMap {
     }
     section.hidden = this.#points.length === 0;
     byId("map-title").textContent = `The ${this.#points.length} best-known ${words.many}, on a map`;
-    byId("map-caption").textContent = ["What the same people like lies the same way from the centre. Numbered: your list. In bold: what you rated.", between(this.#axes),
-      "Press a dot to rate it; with the keyboard, the arrows go from dot to dot and Enter takes one."].filter(Boolean).join(" ");
+    byId("map-caption").textContent = [
+      "What the same people like lies the same way from the centre. Numbered: your list. In bold: what you rated.",
+      between(this.#axes),
+      "Press a dot to rate it; with the keyboard, the arrows go from dot to dot and Enter takes one.",
+    ]
+      .filter(Boolean)
+      .join(" ");
     this.#draw();
   }
 
@@ -68,38 +84,69 @@ export class CatalogueMap {
   #draw() {
     const { width, height } = this.#plot.getBoundingClientRect();
     if (this.#points.length === 0 || width === 0) return;
-    const across = fitted(this.#points.map(({ x }) => x), width), down = fitted(this.#points.map(({ y }) => -y), height);
+    const across = fitted(
+        this.#points.map(({ x }) => x),
+        width,
+      ),
+      down = fitted(
+        this.#points.map(({ y }) => -y),
+        height,
+      );
     for (const point of this.#points) {
       point.px = across(point.x);
       point.py = down(-point.y);
     }
-    const rated = (point) => this.#store.ratings.has(idOf(point)), picked = (point) => this.#places.has(idOf(point));
+    const rated = (point) => this.#store.ratings.has(idOf(point)),
+      picked = (point) => this.#places.has(idOf(point));
     const most = Math.max(...this.#points.map(({ ratings }) => ratings));
     for (const point of this.#points) point.r = picked(point) ? 10 : rated(point) ? 6 : 2 + 3.5 * Math.sqrt(point.ratings / most);
     const ordered = [...this.#points].sort((a, b) => picked(a) - picked(b) || rated(a) - rated(b));
     this.#root.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.#root.replaceChildren(
       ...ordered.map((point) => this.#dot(point, rated(point), picked(point))),
-      ...labelled([...this.#points].sort((a, b) => picked(b) - picked(a) || rated(b) - rated(a) || b.ratings - a.ratings), width, height)
-        .map(({ point, x, y, end }) => svg("text", { class: `label${picked(point) || rated(point) ? " strong" : ""}`, x, y, "text-anchor": end ? "end" : "start" }, short(titleOf(point)))),
+      ...labelled(
+        [...this.#points].sort((a, b) => picked(b) - picked(a) || rated(b) - rated(a) || b.ratings - a.ratings),
+        width,
+        height,
+      ).map(({ point, x, y, end }) =>
+        svg(
+          "text",
+          { class: `label${picked(point) || rated(point) ? " strong" : ""}`, x, y, "text-anchor": end ? "end" : "start" },
+          short(titleOf(point)),
+        ),
+      ),
     );
     this.#go(this.#at);
   }
 
   #dot(point, isRated, isPicked) {
-    const circle = svg("circle", { cx: point.px, cy: point.py, r: point.r, class: `point${isRated ? " rated" : ""}${isPicked ? " picked" : ""}` });
-    if (isPicked) circle.dataset.place = this.#places.get(idOf(point));
+    const circle = svg("circle", {
+      cx: point.px,
+      cy: point.py,
+      r: point.r,
+      class: `point${isRated ? " rated" : ""}${isPicked ? " picked" : ""}`,
+    });
     if (!isPicked) return circle;
-    return svg("g", {}, circle, svg("text", { class: "number", x: point.px, y: point.py + 4, "text-anchor": "middle" }, String(this.#places.get(idOf(point)))));
+    return svg(
+      "g",
+      {},
+      circle,
+      svg("text", { class: "number", x: point.px, y: point.py + 4, "text-anchor": "middle" }, String(this.#places.get(idOf(point)))),
+    );
   }
 
   #nearest({ clientX, clientY, pointerType }) {
     const box = this.#plot.getBoundingClientRect();
-    const x = clientX - box.left, y = clientY - box.top;
-    let best, least = REACH[pointerType] ?? REACH.mouse;
+    const x = clientX - box.left,
+      y = clientY - box.top;
+    let best,
+      least = REACH[pointerType] ?? REACH.mouse;
     for (const point of this.#points) {
       const distance = Math.hypot(point.px - x, point.py - y) - point.r;
-      if (distance < least) { least = distance; best = point; }
+      if (distance < least) {
+        least = distance;
+        best = point;
+      }
     }
     return best;
   }
@@ -123,8 +170,11 @@ export class CatalogueMap {
   }
 
   #told(point) {
-    const rated = this.#store.ratings.get(idOf(point)), place = this.#places.get(idOf(point));
-    return [factsOf(point), rated && `yours: ${shown(rated.value, this.#world.model.scale)}`, place && `no. ${place} of your list`].filter(Boolean).join(" · ");
+    const rated = this.#store.ratings.get(idOf(point)),
+      place = this.#places.get(idOf(point));
+    return [factsOf(point), rated && `yours: ${shown(rated.value, this.#world.model.scale)}`, place && `no. ${place} of your list`]
+      .filter(Boolean)
+      .join(" · ");
   }
 
   #press(event) {
@@ -140,11 +190,17 @@ export class CatalogueMap {
 
   /** The nearest dot on that side: what lies aside counts double. */
   #beyond(from, [right, down]) {
-    let best, least = Infinity;
+    let best,
+      least = Infinity;
     for (const point of this.#points) {
-      const dx = point.px - from.px, dy = point.py - from.py;
-      const along = dx * right + dy * down, aside = Math.abs(dx * down) + Math.abs(dy * right);
-      if (point !== from && along > 0 && aside <= along && along + 2 * aside < least) { least = along + 2 * aside; best = point; }
+      const dx = point.px - from.px,
+        dy = point.py - from.py;
+      const along = dx * right + dy * down,
+        aside = Math.abs(dx * down) + Math.abs(dy * right);
+      if (point !== from && along > 0 && aside <= along && along + 2 * aside < least) {
+        least = along + 2 * aside;
+        best = point;
+      }
     }
     return best;
   }
@@ -159,7 +215,8 @@ function between(axes) {
 
 /** The straight line that brings these coordinates into so many pixels. */
 function fitted(values, pixels) {
-  const low = Math.min(...values), high = Math.max(...values);
+  const low = Math.min(...values),
+    high = Math.max(...values);
   return (value) => MARGIN + ((value - low) / (high - low || 1)) * (pixels - 2 * MARGIN);
 }
 
@@ -176,8 +233,12 @@ function labelled(points, width, height) {
     for (const end of point.px > width / 2 ? [true, false] : [false, true]) {
       const x = end ? point.px - point.r - 4 : point.px + point.r + 4;
       const box = { left: end ? x - long : x, right: end ? x : x + long, top: point.py - LINE / 2, bottom: point.py + LINE / 2 };
-      const isFree = box.left > 2 && box.right < width - 2 && box.top > 2 && box.bottom < height - 2
-        && boxes.every((other) => other.right < box.left || other.left > box.right || other.bottom < box.top || other.top > box.bottom);
+      const isFree =
+        box.left > 2 &&
+        box.right < width - 2 &&
+        box.top > 2 &&
+        box.bottom < height - 2 &&
+        boxes.every((other) => other.right < box.left || other.left > box.right || other.bottom < box.top || other.top > box.bottom);
       if (!isFree) continue;
       boxes.push(box);
       labels.push({ point, x, y: point.py + 4, end });

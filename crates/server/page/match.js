@@ -11,14 +11,26 @@ const ARTICLE = /^(the|a|an|le|la|les|l|un|une|il|lo|gli|der|die|das|el|los|las)
 
 /** What two spellings of one title have in common. */
 export function keyOf(title) {
-  const plain = title.toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "").replace(/&/g, " and ").replace(/['’`]/g, "").replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+  const plain = title
+    .toLowerCase()
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .replace(/&/g, " and ")
+    .replace(/['’`]/g, "")
+    .replace(/[^\p{L}\p{N}]+/gu, " ")
+    .trim();
   return plain.replace(ARTICLE, "");
 }
 
 /** The keys of a title: of the whole, without what stands in brackets, and of each bracket ("a.k.a." aside). */
 export function keysOf(title) {
-  const brackets = [...title.matchAll(/\(([^)]*)\)/g)].map(([, inner]) => inner.replace(/^a\.?k\.?a\.? /i, "").replace(/^(.*), (the|a|an|le|la|les)$/i, "$2 $1"));
-  const bare = title.replace(/\([^)]*\)/g, " ").trim().replace(/^(.*), (the|a|an|le|la|les)$/i, "$2 $1");
+  const brackets = [...title.matchAll(/\(([^)]*)\)/g)].map(([, inner]) =>
+    inner.replace(/^a\.?k\.?a\.? /i, "").replace(/^(.*), (the|a|an|le|la|les)$/i, "$2 $1"),
+  );
+  const bare = title
+    .replace(/\([^)]*\)/g, " ")
+    .trim()
+    .replace(/^(.*), (the|a|an|le|la|les)$/i, "$2 $1");
   return new Set([title, bare, ...brackets].map(keyOf).filter(Boolean));
 }
 
@@ -34,14 +46,24 @@ export function matching({ title, year }, items) {
 /** What to search the catalogue for, the likelier first: an article may stand at the end there, and where signs differ, the longest word may still be the same. */
 function searches(title) {
   const bare = title.replace(/^(the|a|an) /i, "");
-  const [longest] = keyOf(title).split(" ").sort((a, b) => b.length - a.length);
+  const [longest] = keyOf(title)
+    .split(" ")
+    .sort((a, b) => b.length - a.length);
   return [...new Set([bare, longest].filter(Boolean))];
 }
 
-const later = (seconds, signal) => new Promise((resolve, reject) => {
-  const timer = setTimeout(resolve, seconds * 1000);
-  signal?.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
-});
+const later = (seconds, signal) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    signal?.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      },
+      { once: true },
+    );
+  });
 
 /** Asks, and waits as long as the server wishes where it has had enough. */
 async function patiently(path, signal) {
@@ -76,7 +98,8 @@ async function found(row, model, signal) {
 /** The item of each row, in their order, undefined where there is none; a few are looked up at a time. */
 export async function looked(rows, model, { signal, step } = {}) {
   const items = new Array(rows.length);
-  let next = 0, done = 0;
+  let next = 0,
+    done = 0;
   const work = async () => {
     while (next < rows.length) {
       const at = next++;

@@ -8,7 +8,10 @@ const keyed = (list) => new Map([...list.children].filter((row) => row.dataset.k
 
 /** Runs `change` on a list whose rows carry `data-key`, and lets each row travel from its old place to its new one. */
 export function moving(list, change) {
-  if (still.matches) { change(); return; }
+  if (still.matches) {
+    change();
+    return;
+  }
   const before = new Map([...keyed(list)].map(([key, row]) => [key, row.getBoundingClientRect().top]));
   const top = list.getBoundingClientRect().top;
   change();
@@ -16,7 +19,14 @@ export function moving(list, change) {
   for (const [key, row] of keyed(list)) {
     const from = before.get(key);
     const by = from === undefined ? 0 : from + shift - row.getBoundingClientRect().top;
-    if (from === undefined && before.size > 0) row.animate([{ opacity: 0, transform: "translateX(-.75rem)" }, { opacity: 1, transform: "none" }], { duration: QUICK_MS, easing: EASE });
+    if (from === undefined && before.size > 0)
+      row.animate(
+        [
+          { opacity: 0, transform: "translateX(-.75rem)" },
+          { opacity: 1, transform: "none" },
+        ],
+        { duration: QUICK_MS, easing: EASE },
+      );
     else if (by !== 0) row.animate([{ transform: `translateY(${by}px)` }, { transform: "none" }], { duration: QUICK_MS, easing: EASE });
   }
 }

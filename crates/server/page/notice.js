@@ -29,7 +29,13 @@ export class Notice {
       this.#dialog.close();
       this.#again?.();
     });
-    this.#dialog.addEventListener("cancel", () => this.#put("This server asks for a key", "Without one it gives no lists.", button("pill", "Give a key", () => this.#dialog.showModal())));
+    this.#dialog.addEventListener("cancel", () =>
+      this.#put(
+        "This server asks for a key",
+        "Without one it gives no lists.",
+        button("pill", "Give a key", () => this.#dialog.showModal()),
+      ),
+    );
   }
 
   clear() {
@@ -56,18 +62,26 @@ export class Notice {
 
   #askForKey({ message }) {
     this.clear();
-    byId("key-reason").textContent = this.#dialog.dataset.asked ? `The server did not take that key. ${message}` : "It is kept in this page's memory and is gone when you close it.";
+    byId("key-reason").textContent = this.#dialog.dataset.asked
+      ? `The server did not take that key. ${message}`
+      : "It is kept in this page's memory and is gone when you close it.";
     this.#dialog.dataset.asked = "yes";
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 
   #wait({ wait }) {
     const left = el("span", {}, `${wait} s`);
-    this.#put(HEADS["too-many-requests"], el("span", {}, "It has had many requests. Asking again in ", el("span", { "aria-live": "off" }, left), "."));
+    this.#put(
+      HEADS["too-many-requests"],
+      el("span", {}, "It has had many requests. Asking again in ", el("span", { "aria-live": "off" }, left), "."),
+    );
     const until = Date.now() + wait * 1000;
     const tick = () => {
       const seconds = Math.ceil((until - Date.now()) / 1000);
-      if (seconds <= 0) { this.#again(); return; }
+      if (seconds <= 0) {
+        this.#again();
+        return;
+      }
       left.textContent = `${seconds} s`;
       this.#timer = setTimeout(tick, 250);
     };
@@ -76,7 +90,11 @@ export class Notice {
 
   /** Knocks, more and more rarely, until the server is there. */
   #knock(problem) {
-    this.#put(HEADS[problem.kind], `${told(problem)} Your ratings are safe in this page; it goes on by itself as soon as the server is back.`, retry(this.#again));
+    this.#put(
+      HEADS[problem.kind],
+      `${told(problem)} Your ratings are safe in this page; it goes on by itself as soon as the server is back.`,
+      retry(this.#again),
+    );
     const knock = async () => {
       try {
         await ask("health/ready");
@@ -98,5 +116,10 @@ const retry = (again) => button("pill", "Ask again", again);
 const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 function told({ message, hint, id }) {
-  return [message, hint].filter(Boolean).map((text) => sentence(text[0].toUpperCase() + text.slice(1))).join(" ") + (id ? ` (Request ${id})` : "");
+  return (
+    [message, hint]
+      .filter(Boolean)
+      .map((text) => sentence(text[0].toUpperCase() + text.slice(1)))
+      .join(" ") + (id ? ` (Request ${id})` : "")
+  );
 }

@@ -32,13 +32,21 @@ export class Picks {
   }
 
   /** The places of the last answer by id, counted from 1. */
-  get places() { return this.#places; }
+  get places() {
+    return this.#places;
+  }
 
   /** Asks for the list. Nothing is shown yet, so that two lists can be shown together. */
   async fetch(wishes, signal) {
     const { model } = this;
     const known = model.folds_in ? this.#store.asked : [];
-    const body = { model: model.name, ratings: known, reasons: model.explains ? REASONS : 0, deny: [...this.#store.hidden.keys()], ...wishes };
+    const body = {
+      model: model.name,
+      ratings: known,
+      reasons: model.explains ? REASONS : 0,
+      deny: [...this.#store.hidden.keys()],
+      ...wishes,
+    };
     if (model.intervals && known.length > 0) body.interval = LEVEL;
     // A model that cannot take anybody in shows what is popular, but never what the person has rated.
     if (!model.folds_in) body.deny.push(...this.#store.ratings.keys());
@@ -61,15 +69,22 @@ export class Picks {
     const focused = document.activeElement;
     moving(this.#list, () => this.#list.replaceChildren(...rows));
     if (this.#list.contains(focused)) focused.focus({ preventScroll: true });
-    if (picks.length === 0) this.#list.append(el("li", { class: "empty" }, "Nothing is left: all that the filter lets through is rated or hidden."));
+    if (picks.length === 0)
+      this.#list.append(el("li", { class: "empty" }, "Nothing is left: all that the filter lets through is rated or hidden."));
     if (this.#opened) this.#explain(this.#rows.get(this.#opened));
     return picks.filter((pick) => !before.has(idOf(pick))).length;
   }
 
   #newRow(pick) {
     const id = `pick-${this.model.name}-${idOf(pick)}`;
-    const row = el("li", { class: "pick", "data-key": idOf(pick) },
-      el("span", { class: "place" }), el("div", { class: "what" }), el("div", { class: "score" }), el("div", { class: "drawer", id, hidden: true }));
+    const row = el(
+      "li",
+      { class: "pick", "data-key": idOf(pick) },
+      el("span", { class: "place" }),
+      el("div", { class: "what" }),
+      el("div", { class: "score" }),
+      el("div", { class: "drawer", id, hidden: true }),
+    );
     const title = button("title", titleOf(pick), () => this.#toggle(row), { "aria-expanded": "false", "aria-controls": id });
     row.querySelector(".what").append(el("h3", {}, title), el("p", { class: "small" }), el("p", { class: "because" }));
     row.pick = pick;
@@ -86,13 +101,27 @@ export class Picks {
   }
 
   #because({ reasons = [], ...pick }, basis, other) {
-    const beside = other && (other.places.has(idOf(pick)) ? el("span", { class: "beside" }, `Also no. ${other.places.get(idOf(pick))} there`) : el("span", { class: "beside only" }, "Only here"));
+    const beside =
+      other &&
+      (other.places.has(idOf(pick))
+        ? el("span", { class: "beside" }, `Also no. ${other.places.get(idOf(pick))} there`)
+        : el("span", { class: "beside only" }, "Only here"));
     if (!this.model.explains || basis === "popular" || this.#store.ratings.size === 0) return beside ? [beside] : [];
     const places = this.model.task === "rating" ? 2 : 3;
     const telling = reasons.filter(({ taste }) => Math.abs(taste) >= TELLING).slice(0, other ? 1 : REASONS);
-    const named = ({ taste, rating, ...item }) => [el("em", {}, titleOf(this.#store.itemOf(item))), " ", ratingText(rating, this.model.scale), " ", el("span", { class: "share" }, signed(taste, places))];
-    const listed = (some) => some.sort((a, b) => Math.abs(b.taste) - Math.abs(a.taste)).flatMap((reason, i) => [i === 0 ? "" : i === some.length - 1 ? " and " : ", ", ...named(reason)]);
-    const speaking = telling.filter(({ taste }) => taste > 0), against = telling.filter(({ taste }) => taste < 0);
+    const named = ({ taste, rating, ...item }) => [
+      el("em", {}, titleOf(this.#store.itemOf(item))),
+      " ",
+      ratingText(rating, this.model.scale),
+      " ",
+      el("span", { class: "share" }, signed(taste, places)),
+    ];
+    const listed = (some) =>
+      some
+        .sort((a, b) => Math.abs(b.taste) - Math.abs(a.taste))
+        .flatMap((reason, i) => [i === 0 ? "" : i === some.length - 1 ? " and " : ", ", ...named(reason)]);
+    const speaking = telling.filter(({ taste }) => taste > 0),
+      against = telling.filter(({ taste }) => taste < 0);
     const parts = [];
     if (speaking.length > 0) parts.push("Because you gave ", ...listed(speaking));
     if (against.length > 0) parts.push(speaking.length > 0 ? ", in spite of " : "In spite of ", ...listed(against));
@@ -104,7 +133,12 @@ export class Picks {
     const { scale, task } = this.model;
     if (stars === undefined || task !== "rating") return [el("b", {}, fixed(score, 2))];
     const at = (x) => `${(100 * (x - scale.min)) / (scale.max - scale.min)}%`;
-    const track = el("span", { class: "track", "aria-hidden": "true" }, interval && el("span", { class: "band" }), el("span", { class: "dot" }));
+    const track = el(
+      "span",
+      { class: "track", "aria-hidden": "true" },
+      interval && el("span", { class: "band" }),
+      el("span", { class: "dot" }),
+    );
     track.style.setProperty("--at", at(stars));
     if (interval) {
       track.style.setProperty("--low", at(interval.low));
@@ -134,7 +168,9 @@ export class Picks {
   async #explain(row) {
     const drawer = row.querySelector(".drawer");
     try {
-      drawer.replaceChildren(...await explanation({ store: this.#store, model: this.model, pick: row.pick, rate: this.#rate, line: this.#explaining }));
+      drawer.replaceChildren(
+        ...(await explanation({ store: this.#store, model: this.model, pick: row.pick, rate: this.#rate, line: this.#explaining })),
+      );
     } catch (error) {
       if (!isAbort(error)) this.#failed(error);
     }
@@ -148,6 +184,10 @@ function moved(place, before, isLater) {
   if (!isLater || place === before) return "";
   if (before === undefined) return el("span", { class: "moved new" }, "new");
   const by = before - place;
-  return el("span", { class: `moved ${by > 0 ? "up" : "down"}` },
-    el("span", { "aria-hidden": "true" }, `${by > 0 ? "↑" : "↓"}${Math.abs(by)}`), el("span", { class: "unseen" }, `${by > 0 ? "up" : "down"} ${Math.abs(by)}`));
+  return el(
+    "span",
+    { class: `moved ${by > 0 ? "up" : "down"}` },
+    el("span", { "aria-hidden": "true" }, `${by > 0 ? "↑" : "↓"}${Math.abs(by)}`),
+    el("span", { class: "unseen" }, `${by > 0 ? "up" : "down"} ${Math.abs(by)}`),
+  );
 }

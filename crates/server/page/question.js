@@ -63,7 +63,9 @@ export class Question {
   async #mostRated(signal) {
     const { ratings, skipped } = this.#store;
     const n = OTHERS + 1;
-    const { items } = await ask(`v1/items?model=${encodeURIComponent(this.#world.model.name)}&n=${n + ratings.size + skipped.size}`, { signal });
+    const { items } = await ask(`v1/items?model=${encodeURIComponent(this.#world.model.name)}&n=${n + ratings.size + skipped.size}`, {
+      signal,
+    });
     return items.filter((item) => !ratings.has(idOf(item)) && !skipped.has(idOf(item))).slice(0, n);
   }
 
@@ -71,7 +73,11 @@ export class Question {
     const held = this.#root.contains(document.activeElement);
     const { words } = this.#world;
     if (!this.#item) {
-      this.#root.replaceChildren(el("p", { class: "ask" }, "Nothing is left to ask"), el("p", { class: "small" }, `You have rated or skipped every one of the ${words.many}.`), this.#undo());
+      this.#root.replaceChildren(
+        el("p", { class: "ask" }, "Nothing is left to ask"),
+        el("p", { class: "small" }, `You have rated or skipped every one of the ${words.many}.`),
+        this.#undo(),
+      );
       return;
     }
     const { scale } = this.#world.model;
@@ -82,17 +88,40 @@ export class Question {
       el("h2", { id: "asked" }, title),
       el("p", { class: "small" }, factsOf(this.#item)),
       ratingInput({ scale, label: `Your rating of ${title}`, value: rated?.value, give: (value) => this.#give(value), look: "large" }),
-      el("div", { class: "line" }, button("pill", words.one === "film" ? "Haven’t seen it" : "Don’t know it", () => this.#skip(), { "aria-keyshortcuts": "N" }), this.#undo()),
-      this.#others.length > 0 && el("div", { class: "others" },
-        el("span", { class: "small", id: "others-label" }, "Or rather"),
-        el("ul", { "aria-labelledby": "others-label" }, this.#others.map((item) => el("li", {}, button("link", titleOf(item), () => this.choose(item)))))),
+      el(
+        "div",
+        { class: "line" },
+        button("pill", words.one === "film" ? "Haven’t seen it" : "Don’t know it", () => this.#skip(), { "aria-keyshortcuts": "N" }),
+        this.#undo(),
+      ),
+      this.#others.length > 0 &&
+        el(
+          "div",
+          { class: "others" },
+          el("span", { class: "small", id: "others-label" }, "Or rather"),
+          el(
+            "ul",
+            { "aria-labelledby": "others-label" },
+            this.#others.map((item) =>
+              el(
+                "li",
+                {},
+                button("link", titleOf(item), () => this.choose(item)),
+              ),
+            ),
+          ),
+        ),
     );
     if (held) this.#focus();
   }
 
   #undo() {
     const { last } = this.#store;
-    return button("link undo", "Undo", () => this.#store.undo(), { disabled: !last, title: last && `Take back: ${last}`, "aria-keyshortcuts": "Control+Z" });
+    return button("link undo", "Undo", () => this.#store.undo(), {
+      disabled: !last,
+      title: last && `Take back: ${last}`,
+      "aria-keyshortcuts": "Control+Z",
+    });
   }
 
   #focus() {

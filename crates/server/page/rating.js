@@ -11,7 +11,10 @@ const BACK = ["ArrowLeft", "ArrowDown"];
 /** A control that calls `give(value)`. `label` says what is rated, `value` is what it was given before. */
 export function ratingInput({ scale, label, value, give, look = "" }) {
   const kind = kindOf(scale);
-  if (kind === "like") return button(`pill strong ${look}`, value === undefined ? "I like it" : "Liked", () => give(scale.max), { "aria-pressed": String(value !== undefined) });
+  if (kind === "like")
+    return button(`pill strong ${look}`, value === undefined ? "I like it" : "Liked", () => give(scale.max), {
+      "aria-pressed": String(value !== undefined),
+    });
   if (kind === "slider") return slider({ scale, label, value, give, look });
   return radios({ kind, scale, label, value, give, look });
 }
@@ -20,16 +23,35 @@ function slider({ scale, label, value, give, look }) {
   const middle = (scale.min + scale.max) / 2;
   const output = el("output", {}, String(value ?? middle));
   const input = el("input", {
-    type: "range", min: scale.min, max: scale.max, step: scale.step ?? (scale.max - scale.min) / 100, value: value ?? middle, "aria-label": label,
-    oninput: () => { output.textContent = input.value; },
+    type: "range",
+    min: scale.min,
+    max: scale.max,
+    step: scale.step ?? (scale.max - scale.min) / 100,
+    value: value ?? middle,
+    "aria-label": label,
+    oninput: () => {
+      output.textContent = input.value;
+    },
   });
-  return el("div", { class: `slide ${look}` }, input, output, button("pill strong", "Rate", () => give(Number(input.value))));
+  return el(
+    "div",
+    { class: `slide ${look}` },
+    input,
+    output,
+    button("pill strong", "Rate", () => give(Number(input.value))),
+  );
 }
 
 function radios({ kind, scale, label, value, give, look }) {
   const values = valuesOf(scale);
-  const options = values.map((each) => el("span", { role: "radio", "aria-label": spoken(each, scale) }, kind === "numbers" ? String(each) : ""));
-  const group = el("div", { role: "radiogroup", class: `${kind} ${look}`, "aria-label": label }, kind === "stars" ? starsAround(options, values) : options);
+  const options = values.map((each) =>
+    el("span", { role: "radio", "aria-label": spoken(each, scale) }, kind === "numbers" ? String(each) : ""),
+  );
+  const group = el(
+    "div",
+    { role: "radiogroup", class: `${kind} ${look}`, "aria-label": label },
+    kind === "stars" ? starsAround(options, values) : options,
+  );
 
   let given = values.indexOf(value);
   const show = (at) => {
@@ -42,7 +64,11 @@ function radios({ kind, scale, label, value, give, look }) {
     }
     show(at);
   };
-  const commit = (at) => { given = at; choose(at); give(values[at]); };
+  const commit = (at) => {
+    given = at;
+    choose(at);
+    give(values[at]);
+  };
 
   group.addEventListener("click", ({ target }) => {
     const at = options.indexOf(target.closest("[role=radio]"));
@@ -53,7 +79,9 @@ function radios({ kind, scale, label, value, give, look }) {
     if (at >= 0) show(at);
   });
   group.addEventListener("pointerleave", () => choose(given));
-  group.addEventListener("focusout", ({ relatedTarget }) => { if (!group.contains(relatedTarget)) choose(given); });
+  group.addEventListener("focusout", ({ relatedTarget }) => {
+    if (!group.contains(relatedTarget)) choose(given);
+  });
   group.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const at = options.indexOf(event.target);
@@ -63,8 +91,10 @@ function radios({ kind, scale, label, value, give, look }) {
     else if (BACK.includes(event.key)) next = Math.max(at - 1, 0);
     else if (event.key === "Home") next = 0;
     else if (event.key === "End") next = options.length - 1;
-    if (next >= 0) { choose(next); options[next].focus(); }
-    else if (event.key === "Enter" || event.key === " ") commit(at);
+    if (next >= 0) {
+      choose(next);
+      options[next].focus();
+    } else if (event.key === "Enter" || event.key === " ") commit(at);
     else if (digit(event.key, values) >= 0) commit(digit(event.key, values));
     else return;
     event.preventDefault();
@@ -92,8 +122,20 @@ function starsAround(options, values) {
 }
 
 function drawn() {
-  return svg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, svg("path", { class: "all", d: STAR }), svg("path", { class: "half", d: STAR }), svg("path", { class: "edge", d: STAR }));
+  return svg(
+    "svg",
+    { viewBox: "0 0 24 24", "aria-hidden": "true" },
+    svg("path", { class: "all", d: STAR }),
+    svg("path", { class: "half", d: STAR }),
+    svg("path", { class: "edge", d: STAR }),
+  );
 }
 
 /** A rating as a short text for the eye and a full one for the ear. */
-export const ratingText = (value, scale) => el("span", { class: "given" }, el("span", { "aria-hidden": "true" }, shown(value, scale)), el("span", { class: "unseen" }, spoken(value, scale)));
+export const ratingText = (value, scale) =>
+  el(
+    "span",
+    { class: "given" },
+    el("span", { "aria-hidden": "true" }, shown(value, scale)),
+    el("span", { class: "unseen" }, spoken(value, scale)),
+  );

@@ -19,7 +19,10 @@ export class Ratings {
   constructor(store, world) {
     this.#store = store;
     this.#world = world;
-    this.#more.addEventListener("click", () => { this.#isOpen = !this.#isOpen; this.show(); });
+    this.#more.addEventListener("click", () => {
+      this.#isOpen = !this.#isOpen;
+      this.show();
+    });
   }
 
   show() {
@@ -37,10 +40,13 @@ export class Ratings {
   #row({ item, value }) {
     const { scale } = this.#world.model;
     const title = titleOf(item);
-    return el("li", { "data-key": idOf(item) },
+    return el(
+      "li",
+      { "data-key": idOf(item) },
       el("span", { class: "title" }, title),
       ratingInput({ scale, label: `Your rating of ${title}`, value, look: "compact", give: (next) => this.#rerate(item, value, next) }),
-      button("remove", "×", () => this.#remove(item), { "aria-label": `Remove ${title}` }));
+      button("remove", "×", () => this.#remove(item), { "aria-label": `Remove ${title}` }),
+    );
   }
 
   /** The row is made anew; the keyboard stays on it. */
@@ -53,6 +59,8 @@ export class Ratings {
   #remove(item) {
     const at = [...this.#rows.children].findIndex((row) => row.dataset.key === idOf(item));
     this.#store.unrate(item, `The rating of ${titleOf(item)} removed`);
-    (this.#rows.children[Math.min(at, this.#rows.children.length - 1)]?.querySelector(".remove") ?? byId("rated-title")).focus({ preventScroll: true });
+    (this.#rows.children[Math.min(at, this.#rows.children.length - 1)]?.querySelector(".remove") ?? byId("rated-title")).focus({
+      preventScroll: true,
+    });
   }
 }

@@ -10,16 +10,22 @@ const MOST = 8;
 const PAUSE_MS = 90;
 
 export function makeSearch({ store, world, choose, failed }) {
-  const field = byId("search"), list = byId("found"), remark = byId("search-remark");
+  const field = byId("search"),
+    list = byId("found"),
+    remark = byId("search-remark");
   const line = new Line();
-  let items = [], at = -1, pause;
+  let items = [],
+    at = -1,
+    pause;
 
   const mark = (next) => {
     at = next;
     for (const [i, option] of [...list.children].entries()) option.setAttribute("aria-selected", String(i === at));
     const option = list.children[at];
-    if (option) { field.setAttribute("aria-activedescendant", option.id); option.scrollIntoView({ block: "nearest" }); }
-    else field.removeAttribute("aria-activedescendant");
+    if (option) {
+      field.setAttribute("aria-activedescendant", option.id);
+      option.scrollIntoView({ block: "nearest" });
+    } else field.removeAttribute("aria-activedescendant");
   };
   const open = (isOpen) => {
     list.hidden = !isOpen;
@@ -36,16 +42,27 @@ export function makeSearch({ store, world, choose, failed }) {
   };
   const option = (item, i) => {
     const rated = store.ratings.get(idOf(item));
-    return el("li", { role: "option", id: `found-${i}`, "aria-selected": "false", onclick: () => take(item) },
-      titleOf(item), " ", el("small", {}, factsOf(item, { categories: 2, ratings: false }), rated && ` · yours: ${shown(rated.value, world.model.scale)}`));
+    return el(
+      "li",
+      { role: "option", id: `found-${i}`, "aria-selected": "false", onclick: () => take(item) },
+      titleOf(item),
+      " ",
+      el("small", {}, factsOf(item, { categories: 2, ratings: false }), rated && ` · yours: ${shown(rated.value, world.model.scale)}`),
+    );
   };
 
   async function look() {
     const text = field.value.trim();
     const signal = line.next();
-    if (!text) { remark.hidden = true; open(false); return; }
+    if (!text) {
+      remark.hidden = true;
+      open(false);
+      return;
+    }
     try {
-      ({ items } = await ask(`v1/items?search=${encodeURIComponent(text)}&n=${MOST}&model=${encodeURIComponent(world.model.name)}`, { signal }));
+      ({ items } = await ask(`v1/items?search=${encodeURIComponent(text)}&n=${MOST}&model=${encodeURIComponent(world.model.name)}`, {
+        signal,
+      }));
     } catch (error) {
       if (!isAbort(error)) failed(error);
       return;
@@ -57,8 +74,13 @@ export function makeSearch({ store, world, choose, failed }) {
     if (items.length > 0) mark(0);
   }
 
-  field.addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(look, PAUSE_MS); });
-  field.addEventListener("focus", () => { if (field.value.trim()) look(); });
+  field.addEventListener("input", () => {
+    clearTimeout(pause);
+    pause = setTimeout(look, PAUSE_MS);
+  });
+  field.addEventListener("focus", () => {
+    if (field.value.trim()) look();
+  });
   field.addEventListener("blur", () => open(false));
   // Pressing an option must not take the focus away before the click arrives.
   list.addEventListener("pointerdown", (event) => event.preventDefault());

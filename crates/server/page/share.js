@@ -13,23 +13,41 @@ export function written({ model, beside, ratings }) {
 
 /** Reads what `written` wrote; what cannot be read is left out. Undefined where the address holds no ratings. */
 export function read(hash) {
-  const parts = new Map(hash.slice(1).split("&").map((part) => [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)]));
+  const parts = new Map(
+    hash
+      .slice(1)
+      .split("&")
+      .map((part) => [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)]),
+  );
   if (!parts.has("rated")) return undefined;
-  const rated = parts.get("rated").split(",").map((pair) => {
-    const [id, value] = pair.split(":");
-    return { id: unescaped(id), value: Number(value) };
-  });
-  return { model: unescaped(parts.get("model")), beside: unescaped(parts.get("beside")), rated: rated.filter(({ id, value }) => id && Number.isFinite(value)) };
+  const rated = parts
+    .get("rated")
+    .split(",")
+    .map((pair) => {
+      const [id, value] = pair.split(":");
+      return { id: unescaped(id), value: Number(value) };
+    });
+  return {
+    model: unescaped(parts.get("model")),
+    beside: unescaped(parts.get("beside")),
+    rated: rated.filter(({ id, value }) => id && Number.isFinite(value)),
+  };
 }
 
 function unescaped(text) {
   if (text === undefined) return undefined;
-  try { return decodeURIComponent(text); } catch { return undefined; }
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The dialog with the link; `follow()` puts the ratings into the address and returns it. */
 export function makeShare(follow) {
-  const dialog = byId("share"), field = byId("link"), copy = byId("copy");
+  const dialog = byId("share"),
+    field = byId("link"),
+    copy = byId("copy");
   byId("share-open").addEventListener("click", () => {
     field.value = follow();
     copy.textContent = "Copy";

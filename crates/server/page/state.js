@@ -10,22 +10,34 @@ export class Store extends EventTarget {
   #past = [];
 
   /** By id: `{ item, value }`, the newest last. */
-  get ratings() { return this.#now.ratings; }
+  get ratings() {
+    return this.#now.ratings;
+  }
 
   /** The ids of what was not seen. */
-  get skipped() { return this.#now.skipped; }
+  get skipped() {
+    return this.#now.skipped;
+  }
 
   /** By id: the items that are not wanted in the list. */
-  get hidden() { return this.#now.hidden; }
+  get hidden() {
+    return this.#now.hidden;
+  }
 
   /** All that is known of an item, where it is a rated one. */
-  itemOf(item) { return this.ratings.get(idOf(item))?.item ?? item; }
+  itemOf(item) {
+    return this.ratings.get(idOf(item))?.item ?? item;
+  }
 
   /** What `undo` would take back, in words, or undefined. */
-  get last() { return this.#past.at(-1)?.what; }
+  get last() {
+    return this.#past.at(-1)?.what;
+  }
 
   /** The ratings as the server wants them. */
-  get asked() { return [...this.ratings].map(([item, { value }]) => ({ item, value })); }
+  get asked() {
+    return [...this.ratings].map(([item, { value }]) => ({ item, value }));
+  }
 
   rate(item, value, what) {
     this.#change(what, ({ ratings, skipped }) => {
@@ -48,13 +60,21 @@ export class Store extends EventTarget {
     this.dispatchEvent(new CustomEvent("change", { detail: what }));
   }
 
-  unrate(item, what) { this.#change(what, ({ ratings }) => ratings.delete(idOf(item))); }
+  unrate(item, what) {
+    this.#change(what, ({ ratings }) => ratings.delete(idOf(item)));
+  }
 
-  skip(item, what) { this.#change(what, ({ skipped }) => skipped.add(idOf(item))); }
+  skip(item, what) {
+    this.#change(what, ({ skipped }) => skipped.add(idOf(item)));
+  }
 
-  hide(item, what) { this.#change(what, ({ hidden }) => hidden.set(idOf(item), item)); }
+  hide(item, what) {
+    this.#change(what, ({ hidden }) => hidden.set(idOf(item), item));
+  }
 
-  unhideAll(what) { this.#change(what, ({ hidden }) => hidden.clear()); }
+  unhideAll(what) {
+    this.#change(what, ({ hidden }) => hidden.clear());
+  }
 
   clear(what) {
     this.#change(what, (next) => Object.assign(next, { ratings: new Map(), skipped: new Set(), hidden: new Map() }));

@@ -16,8 +16,8 @@ export const fixed = (x, places) => x.toFixed(places).replace("-", "−");
 
 /** A part of a score: always with its sign. */
 export const signed = (x, places = 2) => {
-  const text = fixed(x, places);
-  return text.startsWith("−") ? (Number(x.toFixed(places)) === 0 ? fixed(0, places) : text) : `+${text}`;
+  const rounded = Number(x.toFixed(places));
+  return rounded > 0 ? `+${fixed(rounded, places)}` : fixed(rounded, places);
 };
 
 /** The name of a pick list's model, told apart by its file's name. */

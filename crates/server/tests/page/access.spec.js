@@ -30,7 +30,9 @@ const STATES = {
   },
   "an import's report": async (page) => {
     await page.getByRole("button", { name: "Import a CSV" }).click();
-    await page.getByLabel("Choose a file, or drop it here").setInputFiles({ name: "r.csv", mimeType: "text/csv", buffer: Buffer.from("Name,Year,Rating\nFargo,1996,4\nNowhere,2001,3\n") });
+    await page
+      .getByLabel("Choose a file, or drop it here")
+      .setInputFiles({ name: "r.csv", mimeType: "text/csv", buffer: Buffer.from("Name,Year,Rating\nFargo,1996,4\nNowhere,2001,3\n") });
     await expect(page.getByRole("heading", { name: "1 of 2 ratings found" })).toBeVisible();
   },
   "an error": async (page) => {

@@ -24,7 +24,8 @@ async function imported(page, upload) {
   return page.getByRole("dialog", { name: "Import your ratings" });
 }
 
-const sentRatings = (page, n) => page.waitForRequest((sent) => sent.url().endsWith("/v1/recommend") && sent.postDataJSON().ratings.length === n);
+const sentRatings = (page, n) =>
+  page.waitForRequest((sent) => sent.url().endsWith("/v1/recommend") && sent.postDataJSON().ratings.length === n);
 
 test("an export of Letterboxd: years one off, brackets, commas; rescaled, reported, one step to take back", async ({ open }) => {
   const dialog = await imported(open, file("ratings.csv", LETTERBOXD));
@@ -34,7 +35,11 @@ test("an export of Letterboxd: years one off, brackets, commas; rescaled, report
   const request = sentRatings(open, 3);
   await dialog.getByRole("button", { name: "Rate these 3 films" }).click();
   // 0.5–5 on 1–5: 4.5 is 4.56 and so 5, 3 is 3.22 and so 3, 0.5 is 1.
-  expect((await request).postDataJSON().ratings).toEqual([{ item: SE7EN, value: 5 }, { item: GRAIL, value: 3 }, { item: FARGO, value: 1 }]);
+  expect((await request).postDataJSON().ratings).toEqual([
+    { item: SE7EN, value: 5 },
+    { item: GRAIL, value: 3 },
+    { item: FARGO, value: 1 },
+  ]);
   await expect(dialog).toBeHidden();
   await listed(open);
   await open.keyboard.press("Control+z");
@@ -48,7 +53,10 @@ test("an export of IMDb, with what cannot be a rating named by its line", async 
   await expect(dialog.getByText("Line 4: Scream, rated “11”")).toBeVisible();
   const request = sentRatings(open, 2);
   await dialog.getByRole("button", { name: "Rate these 2 films" }).click();
-  expect((await request).postDataJSON().ratings).toEqual([{ item: STAR_WARS, value: 5 }, { item: FARGO, value: 1 }]);
+  expect((await request).postDataJSON().ratings).toEqual([
+    { item: STAR_WARS, value: 5 },
+    { item: FARGO, value: 1 },
+  ]);
 });
 
 test("any CSV with the columns item and rating, on the model's own scale", async ({ open }) => {
@@ -72,13 +80,19 @@ test("files that are no exports are refused with the reason", async ({ open }) =
 
 test("closing the import ends it", async ({ open }) => {
   await open.route("**/v1/items?search=*", async (route) => {
-    await new Promise((done) => { setTimeout(done, 300); });
+    await new Promise((done) => {
+      setTimeout(done, 300);
+    });
     await route.continue().catch(() => {});
   });
   let lookups = 0;
-  open.on("request", (request) => { if (request.url().includes("/v1/items?")) lookups += 1; });
+  open.on("request", (request) => {
+    if (request.url().includes("/v1/items?")) lookups += 1;
+  });
   await open.getByRole("button", { name: "Import a CSV" }).click();
-  await open.getByLabel("Choose a file, or drop it here").setInputFiles(file("long.csv", `Name,Year,Rating\n${"Fargo,1996,4\n".repeat(200)}`));
+  await open
+    .getByLabel("Choose a file, or drop it here")
+    .setInputFiles(file("long.csv", `Name,Year,Rating\n${"Fargo,1996,4\n".repeat(200)}`));
   await expect(open.getByText("Looking up 200 titles")).toBeVisible();
   await open.keyboard.press("Escape");
   await open.waitForTimeout(700);
@@ -88,19 +102,37 @@ test("closing the import ends it", async ({ open }) => {
 
 test("the CSV reader keeps quotes, line breaks within quotes, and the byte order mark apart", async ({ open }) => {
   const rows = await open.evaluate(async () => (await import("/assets/csv.js")).parsed('\uFEFFa,b\r\n"x ""y"", z","1\n2"\r\n\r\nlast,'));
-  expect(rows).toEqual([["a", "b"], ['x "y", z', "1\n2"], ["last", ""]]);
+  expect(rows).toEqual([
+    ["a", "b"],
+    ['x "y", z', "1\n2"],
+    ["last", ""],
+  ]);
 });
 
 test("titles match whatever their articles, accents and brackets", async ({ open }) => {
   const matches = await open.evaluate(async () => {
     const { matching } = await import("/assets/match.js");
     const items = [
-      { id: 1, title: "Matrix, The (1999)", year: 1999 }, { id: 2, title: "Seven (a.k.a. Se7en) (1995)", year: 1995 }, { id: 3, title: "Misérables, Les (1995)", year: 1995 },
-      { id: 4, title: "Shanghai Triad (Yao a yao yao dao waipo qiao) (1995)", year: 1995 }, { id: 5, title: "Sabrina (1954)", year: 1954 }, { id: 6, title: "Sabrina (1995)", year: 1995 },
+      { id: 1, title: "Matrix, The (1999)", year: 1999 },
+      { id: 2, title: "Seven (a.k.a. Se7en) (1995)", year: 1995 },
+      { id: 3, title: "Misérables, Les (1995)", year: 1995 },
+      { id: 4, title: "Shanghai Triad (Yao a yao yao dao waipo qiao) (1995)", year: 1995 },
+      { id: 5, title: "Sabrina (1954)", year: 1954 },
+      { id: 6, title: "Sabrina (1995)", year: 1995 },
       { id: 7, title: "Wallace & Gromit (1996)", year: 1996 },
     ];
     const of = (title, year) => matching({ title, year }, items)?.id;
-    return [of("The Matrix", 1999), of("Se7en", 1995), of("Les Miserables", 1995), of("Yao a yao yao dao waipo qiao", 1995), of("Sabrina", 1995), of("Sabrina", 1955), of("Sabrina", 1970), of("Wallace and Gromit", 1996), of("Matrix", undefined)];
+    return [
+      of("The Matrix", 1999),
+      of("Se7en", 1995),
+      of("Les Miserables", 1995),
+      of("Yao a yao yao dao waipo qiao", 1995),
+      of("Sabrina", 1995),
+      of("Sabrina", 1955),
+      of("Sabrina", 1970),
+      of("Wallace and Gromit", 1996),
+      of("Matrix", undefined),
+    ];
   });
   expect(matches).toEqual([1, 2, 3, 4, 6, 5, undefined, 7, 1]);
 });
@@ -143,13 +175,31 @@ test("a link with unknown items, values off the scale and nonsense gives what is
 test("ids with any signs survive the link", async ({ open }) => {
   const back = await open.evaluate(async () => {
     const { read, written } = await import("/assets/share.js");
-    return read(written({ model: "a b&c", beside: "x=y", ratings: [{ item: "1,2:3&#%", value: 4.5 }, { item: "ü/é", value: -1 }] }));
+    return read(
+      written({
+        model: "a b&c",
+        beside: "x=y",
+        ratings: [
+          { item: "1,2:3&#%", value: 4.5 },
+          { item: "ü/é", value: -1 },
+        ],
+      }),
+    );
   });
-  expect(back).toEqual({ model: "a b&c", beside: "x=y", rated: [{ id: "1,2:3&#%", value: 4.5 }, { id: "ü/é", value: -1 }] });
+  expect(back).toEqual({
+    model: "a b&c",
+    beside: "x=y",
+    rated: [
+      { id: "1,2:3&#%", value: 4.5 },
+      { id: "ü/é", value: -1 },
+    ],
+  });
 });
 
 test("another link in the same window takes the place of the ratings", async ({ open }) => {
   await rate(open, 2);
-  await open.evaluate((id) => { location.hash = `#rated=${id}:4`; }, FARGO);
+  await open.evaluate((id) => {
+    location.hash = `#rated=${id}:4`;
+  }, FARGO);
   await expect(open.locator("#rated .title")).toHaveText([spoken("Fargo (1996)")]);
 });

@@ -1,7 +1,10 @@
 // The list: reasons, intervals, the sum, sliders and filters, two models, the map, and that it moves.
 import { asked, EMPIRE, expect, FARGO, listed, picks, post, rate, rateById, spoken, STAR_WARS, test, titles, withModels } from "./page.js";
 
-const RATINGS = [{ item: STAR_WARS, value: 5 }, { item: FARGO, value: 1 }];
+const RATINGS = [
+  { item: STAR_WARS, value: 5 },
+  { item: FARGO, value: 1 },
+];
 const number = (text) => Number(text.replace("−", "-"));
 
 async function rated(page) {
@@ -17,7 +20,8 @@ test("every pick has the stars, the interval and the shares that the server gave
   for (const [i, pick] of answer.picks.entries()) {
     const row = picks(open).nth(i);
     await expect(row.locator(".score b")).toContainText(pick.stars.toFixed(1));
-    if (pick.interval) await expect(row.locator(".score small")).toContainText(`${pick.interval.low.toFixed(1)} to ${pick.interval.high.toFixed(1)}`);
+    if (pick.interval)
+      await expect(row.locator(".score small")).toContainText(`${pick.interval.low.toFixed(1)} to ${pick.interval.high.toFixed(1)}`);
     const telling = pick.reasons.filter(({ taste }) => Math.abs(taste) >= 0.005);
     const shares = (await row.locator(".share").allTextContents()).map(number);
     expect([...shares].sort((a, b) => a - b)).toEqual(telling.map(({ taste }) => Number(taste.toFixed(2))).sort((a, b) => a - b));
@@ -30,7 +34,9 @@ test("a pick opens to a sum whose terms add up to the server's score", async ({ 
   await rated(open);
   const answer = await post(open, "/v1/recommend", { ratings: RATINGS, n: 1 });
   const told = await post(open, "/v1/explain", { ratings: RATINGS, item: String(answer.picks[0].id) });
-  const title = picks(open).first().getByRole("button", { name: spoken(answer.picks[0].title) });
+  const title = picks(open)
+    .first()
+    .getByRole("button", { name: spoken(answer.picks[0].title) });
   await title.click();
   await expect(title).toHaveAttribute("aria-expanded", "true");
   const table = open.getByRole("table", { name: "What adds up to the score" });
@@ -88,7 +94,9 @@ test("categories let through what bears any of them, and say so when nothing is 
   await open.locator("#filter summary").click();
   await open.getByRole("checkbox", { name: "Western" }).check({ force: true });
   await expect(open.locator("#filter-count")).toHaveText(" · 1 set");
-  await expect.poll(async () => (await picks(open).locator(".what .small").allTextContents()).every((text) => text.includes("Western"))).toBe(true);
+  await expect
+    .poll(async () => (await picks(open).locator(".what .small").allTextContents()).every((text) => text.includes("Western")))
+    .toBe(true);
   await open.route("**/v1/recommend", (route) => route.fulfill({ json: { model: "films", basis: "popular", picks: [] } }));
   await open.getByRole("checkbox", { name: "War", exact: true }).check({ force: true });
   await expect(open.getByText("Nothing is left")).toBeVisible();
@@ -122,7 +130,10 @@ test("another model answers after it is chosen", async ({ open }) => {
 });
 
 test("a model that takes nobody in is asked for what is popular, without what was rated", async ({ watched: page }) => {
-  await withModels(page, ({ models }) => { models[0].folds_in = false; models[0].explains = false; });
+  await withModels(page, ({ models }) => {
+    models[0].folds_in = false;
+    models[0].explains = false;
+  });
   await page.goto("/");
   await listed(page);
   await rate(page, 5);
@@ -139,13 +150,18 @@ test("rows travel to their new places, and stand still for whoever wants that", 
   await open.evaluate(() => {
     globalThis.moved = 0;
     const animate = Element.prototype.animate;
-    Element.prototype.animate = function counted(...args) { if (this.matches(".pick")) globalThis.moved += 1; return animate.apply(this, args); };
+    Element.prototype.animate = function counted(...args) {
+      if (this.matches(".pick")) globalThis.moved += 1;
+      return animate.apply(this, args);
+    };
   });
   await rate(open, 5);
   expect(await open.evaluate(() => globalThis.moved)).toBeGreaterThan(0);
   await expect.poll(moving).toBe(0);
   await open.emulateMedia({ reducedMotion: "reduce" });
-  await open.evaluate(() => { globalThis.moved = 0; });
+  await open.evaluate(() => {
+    globalThis.moved = 0;
+  });
   await rate(open, 1);
   expect(await open.evaluate(() => globalThis.moved)).toBe(0);
 });
@@ -155,9 +171,14 @@ test("only the newest answer counts: what was overtaken is aborted", async ({ op
   open.on("requestfailed", (request) => aborted.push(request.failure().errorText));
   let held = true;
   await open.route("**/v1/recommend", async (route) => {
-    if (!held) { await route.continue(); return; }
+    if (!held) {
+      await route.continue();
+      return;
+    }
     held = false;
-    await new Promise((done) => { setTimeout(done, 800); });
+    await new Promise((done) => {
+      setTimeout(done, 800);
+    });
     await route.continue().catch(() => {});
   });
   const slider = open.getByRole("slider", { name: "Popularity" });
@@ -177,9 +198,14 @@ test("the map numbers the picks, marks the ratings, and a dot becomes the questi
   const { points } = await (await open.request.get("/v1/map?n=400")).json();
   await expect(open.locator("#plot .point")).toHaveCount(points.length);
   const answer = await post(open, "/v1/recommend", { ratings: RATINGS, n: 10 });
-  const onMap = answer.picks.map(({ id }, i) => [id, String(i + 1)]).filter(([id]) => points.some((point) => point.id === id)).map(([, place]) => place);
+  const onMap = answer.picks
+    .map(({ id }, i) => [id, String(i + 1)])
+    .filter(([id]) => points.some((point) => point.id === id))
+    .map(([, place]) => place);
   expect((await open.locator("#plot .number").allTextContents()).sort()).toEqual(onMap.sort());
-  await expect(open.locator("#plot .point.rated")).toHaveCount(points.filter(({ id }) => RATINGS.some(({ item }) => item === String(id))).length);
+  await expect(open.locator("#plot .point.rated")).toHaveCount(
+    points.filter(({ id }) => RATINGS.some(({ item }) => item === String(id))).length,
+  );
 
   const map = open.getByRole("application", { name: /map/i });
   await map.focus();
@@ -201,7 +227,9 @@ test("a dot is found by the pointer", async ({ open }) => {
 
 test("the page holds its own against hostile titles", async ({ open }) => {
   const title = "<img src=x onerror=\"document.title='taken'\"><b>bold</b>";
-  await open.route("**/v1/items?search=*", (route) => route.fulfill({ json: { items: [{ id: Number(EMPIRE), title, ratings: 3, categories: ["<i>x</i>"] }] } }));
+  await open.route("**/v1/items?search=*", (route) =>
+    route.fulfill({ json: { items: [{ id: Number(EMPIRE), title, ratings: 3, categories: ["<i>x</i>"] }] } }),
+  );
   await open.getByRole("combobox", { name: /title/ }).fill("x");
   const found = open.getByRole("listbox", { name: "Found" }).getByRole("option");
   await expect(found).toContainText(title);

@@ -2,7 +2,11 @@
 import { test as base, expect } from "@playwright/test";
 
 /** Known facts of MovieLens 100K: ids of well-known titles. */
-export const STAR_WARS = "50", FARGO = "100", SE7EN = "11", GRAIL = "168", EMPIRE = "172";
+export const STAR_WARS = "50",
+  FARGO = "100",
+  SE7EN = "11",
+  GRAIL = "168",
+  EMPIRE = "172";
 
 /** A test whose page is open at `/` with its first list, and fails on whatever the browser complains of, on foreign requests and on anything that is stored. */
 export const test = base.extend({
@@ -10,14 +14,20 @@ export const test = base.extend({
     const complaints = [];
     page.on("pageerror", (error) => complaints.push(error.message));
     page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type()) && !message.text().startsWith("Failed to load resource")) complaints.push(message.text());
+      if (["error", "warning"].includes(message.type()) && !message.text().startsWith("Failed to load resource"))
+        complaints.push(message.text());
     });
     page.on("request", (request) => {
       const { origin, protocol } = new URL(request.url());
       if (origin !== new URL(baseURL).origin && protocol !== "data:") complaints.push(`a request to ${request.url()}`);
     });
     await use(page);
-    const stored = await page.evaluate(async () => ({ local: localStorage.length, session: sessionStorage.length, cookies: document.cookie, databases: (await indexedDB.databases()).length }));
+    const stored = await page.evaluate(async () => ({
+      local: localStorage.length,
+      session: sessionStorage.length,
+      cookies: document.cookie,
+      databases: (await indexedDB.databases()).length,
+    }));
     expect(stored).toEqual({ local: 0, session: 0, cookies: "", databases: 0 });
     expect(complaints).toEqual([]);
   },
@@ -43,7 +53,9 @@ export async function listed(page) {
 
 /** Rates what is asked by a click. */
 export async function rate(page, stars) {
-  await question(page).getByRole("radio", { name: stars === 1 ? "1 star" : `${stars} stars`, exact: true }).click();
+  await question(page)
+    .getByRole("radio", { name: stars === 1 ? "1 star" : `${stars} stars`, exact: true })
+    .click();
   await listed(page);
 }
 
@@ -52,7 +64,11 @@ export async function rateById(page, id, text, stars) {
   const answer = await page.request.get(`/v1/items/${id}`);
   const { title } = await answer.json();
   await page.getByRole("combobox", { name: /title/ }).fill(text);
-  await page.getByRole("option").filter({ hasText: spoken(title) }).first().click();
+  await page
+    .getByRole("option")
+    .filter({ hasText: spoken(title) })
+    .first()
+    .click();
   await expect(asked(page)).toHaveText(spoken(title));
   await rate(page, stars);
 }
@@ -68,7 +84,10 @@ export async function post(page, path, data) {
 }
 
 export const problem = (status, type, more = {}, headers = {}) => ({
-  status, headers, contentType: "application/problem+json", body: JSON.stringify({ type: `/problems/${type}`, title: type, status, detail: `detail of ${type}`, request_id: "r-1", ...more }),
+  status,
+  headers,
+  contentType: "application/problem+json",
+  body: JSON.stringify({ type: `/problems/${type}`, title: type, status, detail: `detail of ${type}`, request_id: "r-1", ...more }),
 });
 
 /** Serves the models' descriptions with some of their fields changed. */

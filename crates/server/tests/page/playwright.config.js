@@ -4,7 +4,9 @@ import { defineConfig } from "@playwright/test";
 
 const PORT = 8098;
 const given = process.env.COFACTOR_URL;
-const chromium = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => path && existsSync(path));
+const chromium = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
+  (path) => path && existsSync(path),
+);
 
 export default defineConfig({
   testDir: ".",

@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const target = fileURLToPath(new URL("../../../../target/", import.meta.url));
-const command = [process.env.COFACTOR_BIN, join(target, "release/cofactor"), join(target, "debug/cofactor")].find((path) => path && existsSync(path));
+const command = [process.env.COFACTOR_BIN, join(target, "release/cofactor"), join(target, "debug/cofactor")].find(
+  (path) => path && existsSync(path),
+);
 if (!command) throw new Error("Build the command first (`cargo build -p cofactor-cli`), or name it in COFACTOR_BIN.");
 
 const folder = mkdtempSync(join(tmpdir(), "cofactor-page-"));

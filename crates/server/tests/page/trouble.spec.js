@@ -74,7 +74,9 @@ test("a pause that the server asks for is kept, and then the list comes", async 
 });
 
 test("a refusal is shown with its reason, its way out and its number, and can be asked again", async ({ open }) => {
-  await open.route("**/v1/recommend", (route) => route.fulfill(problem(500, "internal", { title: "Internal error", hint: "look into the log" })));
+  await open.route("**/v1/recommend", (route) =>
+    route.fulfill(problem(500, "internal", { title: "Internal error", hint: "look into the log" })),
+  );
   await question(open).getByRole("radio", { name: "5 stars" }).click();
   await expect(notice(open)).toContainText("Internal error");
   await expect(notice(open)).toContainText("Detail of internal. Look into the log. (Request r-1)");
@@ -96,7 +98,9 @@ test("an import that is told to pause goes on by itself", async ({ open }) => {
     else await route.continue();
   });
   await open.getByRole("button", { name: "Import a CSV" }).click();
-  await open.getByLabel("Choose a file, or drop it here").setInputFiles({ name: "r.csv", mimeType: "text/csv", buffer: Buffer.from("Name,Year,Rating\nFargo,1996,4\n") });
+  await open
+    .getByLabel("Choose a file, or drop it here")
+    .setInputFiles({ name: "r.csv", mimeType: "text/csv", buffer: Buffer.from("Name,Year,Rating\nFargo,1996,4\n") });
   await expect(open.getByRole("heading", { name: "1 of 1 rating found" })).toBeVisible();
 });
 
