@@ -71,7 +71,7 @@ async function listed() {
   const took = performance.now() - begun;
   const scores = answer.picks.map(({ score }) => score);
   if (scores.length > 1 && byId("popularity").value === "0") spread = Math.max(...scores) - Math.min(...scores) || DEFAULT_SPREAD;
-  if (beside) beside.show(other, { places: placesOf(answer) });
+  if (beside) beside.show(other, { places: ranksOf(answer) });
   const fresh = first.show(answer, beside);
   map.mark(first.places);
   remark(answer, other, took);
@@ -79,7 +79,7 @@ async function listed() {
   return { picks: answer.picks, fresh };
 }
 
-const placesOf = ({ picks }) => new Map(picks.map((pick, i) => [idOf(pick), i + 1]));
+const ranksOf = ({ picks }) => new Map(picks.map((pick, i) => [idOf(pick), i + 1]));
 
 function announce(what, { picks, fresh }, next) {
   const list =
@@ -150,6 +150,7 @@ function useModel(model) {
   byId("colophon").textContent =
     `${model.title} learned from ${counted(model.ratings, RATING)} of ${count(model.items)} ${many} by ${count(model.users)} people.`;
   byId("model").value = model.name;
+  lists.next();
   first = newPicks(model);
   controls.offer(model.categories ?? []);
   offerBeside();
@@ -181,24 +182,23 @@ async function changeModel(name) {
   const before = world.model;
   useModel(world.models.find((model) => model.name === name));
   if (before.data !== world.model.data) {
+    const brought = [...store.ratings.values()].map(({ item, value }) => ({
+      item,
+      value: rescaled(value, before.scale, world.model.scale),
+    }));
     const kept = await known(
-      [...store.ratings.values()].map(({ item, value }) => ({
-        id: idOf(item),
-        title: item.title,
-        value: rescaled(value, before.scale, world.model.scale),
-      })),
+      brought
+        .filter(({ value }) => value !== undefined)
+        .map(({ item, value }) => (item.title ? { title: titleOf(item), year: item.year, value } : { id: idOf(item), value })),
     );
     store.begin(kept, `Now by ${modelName(world.model)}, with ${kept.length} of ${counted(store.ratings.size, RATING)}`);
   } else refresh(`Now by ${modelName(world.model)}`);
 }
 
-/** Those ratings whose item the model knows by its id, and by its title where one is given. */
+/** Those ratings whose item the model knows: by its title and year, or by its id. */
 async function known(rated) {
-  const items = await looked(
-    rated.map(({ id }) => ({ id })),
-    world.model,
-  );
-  return rated.flatMap(({ title, value }, i) => (items[i] && (!title || items[i].title === title) ? [{ item: items[i], value }] : []));
+  const items = await looked(rated, world.model);
+  return rated.flatMap(({ value }, i) => (items[i] ? [{ item: items[i], value }] : []));
 }
 
 /** Takes up the ratings in the address, if it holds any. */

@@ -5,7 +5,7 @@ import { button, el } from "./dom.js";
 import { ratingInput, ratingText } from "./rating.js";
 import { spoken } from "./scale.js";
 import { idOf } from "./state.js";
-import { fixed, nouns, signed, titleOf } from "./words.js";
+import { fixed, nouns, placesOf, signed, titleOf } from "./words.js";
 
 const MOST = 5;
 const NEAR = 5;
@@ -69,6 +69,7 @@ function said(store, model, pick) {
 function arithmetic({ mean, item_bias, prior, explained_score, contributions }, store, model) {
   const { scale } = model;
   const words = nouns(model);
+  const places = placesOf(model);
   const ordered = [...contributions].sort((a, b) => Math.abs(b.taste) - Math.abs(a.taste));
   const rest = ordered.slice(MOST);
   const total = (terms, of) => terms.reduce((sum, term) => sum + of(term), 0);
@@ -77,12 +78,10 @@ function arithmetic({ mean, item_bias, prior, explained_score, contributions }, 
     { label: `This ${words.one}, to everybody`, by: item_bias },
     prior !== 0 && { label: "Where somebody new begins", by: prior },
     { label: "How you rate in general", by: total(contributions, ({ share, taste }) => share - taste) },
-    ...ordered
-      .slice(0, MOST)
-      .map(({ rating, taste, ...item }) => ({
-        label: [el("em", {}, titleOf(store.itemOf(item))), " ", ratingText(rating, scale)],
-        by: taste,
-      })),
+    ...ordered.slice(0, MOST).map(({ rating, taste, ...item }) => ({
+      label: [el("em", {}, titleOf(store.itemOf(item))), " ", ratingText(rating, scale)],
+      by: taste,
+    })),
     rest.length > 0 && {
       label: rest.length === 1 ? "One more rating" : `${rest.length} more ratings`,
       by: total(rest, ({ taste }) => taste),
@@ -112,14 +111,20 @@ function arithmetic({ mean, item_bias, prior, explained_score, contributions }, 
             {},
             el("th", { scope: "row" }, label),
             el("td", { "aria-hidden": "true" }, bar(at, from, to, by, i)),
-            el("td", {}, i === 0 ? fixed(by, 2) : signed(by)),
+            el("td", {}, i === 0 ? fixed(by, places) : signed(by, places)),
           ),
         ),
       ),
       el(
         "tfoot",
         {},
-        el("tr", {}, el("th", { scope: "row" }, "Together"), el("td", { "aria-hidden": "true" }), el("td", {}, fixed(explained_score, 2))),
+        el(
+          "tr",
+          {},
+          el("th", { scope: "row" }, "Together"),
+          el("td", { "aria-hidden": "true" }),
+          el("td", {}, fixed(explained_score, places)),
+        ),
       ),
     ),
     explained_score > scale.max &&

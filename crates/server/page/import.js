@@ -4,7 +4,7 @@ import { isAbort } from "./api.js";
 import { ratingsOf } from "./csv.js";
 import { button, byId, el } from "./dom.js";
 import { looked } from "./match.js";
-import { rescaled, shown } from "./scale.js";
+import { kindOf, rescaled, shown } from "./scale.js";
 import { idOf } from "./state.js";
 import { count, counted, RATING, titleOf } from "./words.js";
 
@@ -92,9 +92,12 @@ export function makeImport({ store, world }) {
     const isOff = (value) => !scale && (value < own.min || value > own.max);
     const off = rows.filter((row, i) => items[i] && isOff(row.value));
     const known = new Map();
-    for (const [i, { value }] of rows.entries()) {
-      if (items[i] && !isOff(value))
-        known.set(idOf(items[i]), { item: items[i], value: scale ? rescaled(value, scale, own) : value, from: value });
+    let disliked = 0;
+    for (const [i, { value: from }] of rows.entries()) {
+      if (!items[i] || isOff(from)) continue;
+      const value = scale ? rescaled(from, scale, own) : from;
+      if (value === undefined) disliked += 1;
+      else known.set(idOf(items[i]), { item: items[i], value, from });
     }
     const missing = rows.filter((_, i) => !items[i]);
     const taken = [...known.values()];
@@ -107,7 +110,8 @@ export function makeImport({ store, world }) {
           { class: "small" },
           [
             name === "CSV" ? "" : `An export of ${name}. `,
-            scale ? `Ratings from ${scale.min} to ${scale.max} were brought to the scale of the model, ${own.min} to ${own.max}. ` : "",
+            brought(scale, own),
+            disliked > 0 ? `Left out: ${counted(disliked, RATING)} below the middle. ` : "",
             empty > 0 ? `Left out: ${counted(empty, { one: "row", many: "rows" })} without a rating.` : "",
           ].join(""),
         ),
@@ -130,6 +134,13 @@ export function makeImport({ store, world }) {
         ),
       ].filter(Boolean),
     );
+  }
+
+  /** How ratings came over to the model's scale, in words. */
+  function brought(scale, own) {
+    if (!scale) return "";
+    if (kindOf(own) === "like") return "This model knows what is liked and nothing else. ";
+    return `Ratings from ${scale.min} to ${scale.max} were brought to the scale of the model, ${own.min} to ${own.max}. `;
   }
 
   const listed = (head, lines) =>

@@ -6,11 +6,10 @@ import { explanation } from "./explain.js";
 import { moving } from "./motion.js";
 import { ratingText } from "./rating.js";
 import { idOf } from "./state.js";
-import { factsOf, fixed, modelName, signed, titleOf } from "./words.js";
+import { factsOf, fixed, modelName, placesOf, signed, titleOf } from "./words.js";
 
 const REASONS = 3;
 const LEVEL = 0.8;
-const TELLING = 0.005;
 
 export class Picks {
   #list = el("ol", { class: "picks" });
@@ -107,8 +106,8 @@ export class Picks {
         ? el("span", { class: "beside" }, `Also no. ${other.places.get(idOf(pick))} there`)
         : el("span", { class: "beside only" }, "Only here"));
     if (!this.model.explains || basis === "popular" || this.#store.ratings.size === 0) return beside ? [beside] : [];
-    const places = this.model.task === "rating" ? 2 : 3;
-    const telling = reasons.filter(({ taste }) => Math.abs(taste) >= TELLING).slice(0, other ? 1 : REASONS);
+    const places = placesOf(this.model);
+    const telling = reasons.filter(({ taste }) => Number(taste.toFixed(places)) !== 0).slice(0, other ? 1 : REASONS);
     const named = ({ taste, rating, ...item }) => [
       el("em", {}, titleOf(this.#store.itemOf(item))),
       " ",
@@ -131,7 +130,7 @@ export class Picks {
 
   #score({ stars, score, interval }) {
     const { scale, task } = this.model;
-    if (stars === undefined || task !== "rating") return [el("b", {}, fixed(score, 2))];
+    if (stars === undefined || task !== "rating") return [el("b", {}, fixed(score, placesOf(this.model)))];
     const at = (x) => `${(100 * (x - scale.min)) / (scale.max - scale.min)}%`;
     const track = el(
       "span",

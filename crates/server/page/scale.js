@@ -35,10 +35,13 @@ export function spoken(value, scale) {
   return `${value} of ${scale.max}`;
 }
 
-/** A rating of one scale on another: the ends meet, what is between stays in proportion, and lands on a value. */
+/**
+ * A rating of one scale on another: the ends meet, what is between stays in proportion, and lands on a value. Where one can but like, what is below
+ * the middle is nothing, undefined; and what was but liked is the most that there is.
+ */
 export function rescaled(value, from, to) {
-  if (to.max <= to.min) return to.min;
-  const part = (value - from.min) / (from.max - from.min);
+  const part = from.max <= from.min ? 1 : (value - from.min) / (from.max - from.min);
+  if (to.max <= to.min) return part >= 0.5 ? to.min : undefined;
   const step = to.step ?? (valuesOf(to).length ? 1 : 0);
   const exact = to.min + Math.min(1, Math.max(0, part)) * (to.max - to.min);
   return step ? Number((to.min + Math.round((exact - to.min) / step) * step).toFixed(6)) : Number(exact.toFixed(2));

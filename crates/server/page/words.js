@@ -14,8 +14,11 @@ export const count = (n) => whole.format(n);
 /** A number with so many places and a real minus sign. */
 export const fixed = (x, places) => x.toFixed(places).replace("-", "−");
 
+/** With how many places a part of this model's scores is told: scores of models that rank are small. */
+export const placesOf = ({ task }) => (task === "rating" ? 2 : 3);
+
 /** A part of a score: always with its sign. */
-export const signed = (x, places = 2) => {
+export const signed = (x, places) => {
   const rounded = Number(x.toFixed(places));
   return rounded > 0 ? `+${fixed(rounded, places)}` : fixed(rounded, places);
 };

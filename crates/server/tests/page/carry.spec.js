@@ -78,6 +78,28 @@ test("files that are no exports are refused with the reason", async ({ open }) =
   await expect(dialog.getByRole("heading", { name: "No row of this file has a rating" })).toBeVisible();
 });
 
+test("ratings go over to other scales: the ends meet, likes are what lies in the upper half", async ({ open }) => {
+  const values = await open.evaluate(async () => {
+    const { LIKES, rescaled } = await import("/assets/scale.js");
+    const [boxd, imdb, five, half] = [
+      { min: 0.5, max: 5 },
+      { min: 1, max: 10 },
+      { min: 1, max: 5, step: 1 },
+      { min: 0.5, max: 5, step: 0.5 },
+    ];
+    return [
+      [0.5, 1, 2, 3.5, 5].map((value) => rescaled(value, boxd, five)),
+      [0.5, 1, 2, 3.5, 5].map((value) => rescaled(value, boxd, half)),
+      [1, 5, 6, 10].map((value) => rescaled(value, imdb, five)),
+      [1, 5, 6, 10].map((value) => rescaled(value, imdb, LIKES) ?? "nothing"),
+      [1].map((value) => rescaled(value, LIKES, five)),
+      [1, 10].map((value) => rescaled(value, imdb, { min: -10, max: 10 })),
+    ];
+  });
+  // 0.5–5 on 1–5 is 1 + 8/9 (x − 0.5): 1, 1.44, 2.33, 3.67, 5. 1–10 on 1–5 is 1 + 4/9 (x − 1): 1, 2.78, 3.22, 5.
+  expect(values).toEqual([[1, 1, 2, 4, 5], [0.5, 1, 2, 3.5, 5], [1, 3, 3, 5], ["nothing", "nothing", 1, 1], [5], [-10, 10]]);
+});
+
 test("closing the import ends it", async ({ open }) => {
   await open.route("**/v1/items?search=*", async (route) => {
     await new Promise((done) => {

@@ -129,6 +129,25 @@ test("another model answers after it is chosen", async ({ open }) => {
   await expect(open.locator("#rated li")).toHaveCount(2);
 });
 
+test("a model of other data takes along what it knows by title, on its own scale", async ({ watched: page }) => {
+  await withModels(page, ({ models }) => Object.assign(models[1], { data: "books.csv", scale: { min: 1, max: 10, step: 1 } }));
+  await page.goto("/");
+  await listed(page);
+  await rateById(page, STAR_WARS, "star wars", 5);
+  await rateById(page, FARGO, "fargo", 2);
+  await expect(page.getByRole("combobox", { name: "Compare with" })).toBeHidden();
+  // The other catalogue knows Fargo by another id, and no Star Wars.
+  await page.route("**/v1/items?search=*", (route) =>
+    route.fulfill({ json: { items: [{ id: 7, title: "Fargo (1996)", year: 1996, ratings: 1 }] } }),
+  );
+  const request = page.waitForRequest((sent) => sent.url().endsWith("/v1/recommend") && sent.postDataJSON().model === "als");
+  await page.getByRole("combobox", { name: "Model" }).selectOption("als");
+  // 2 on 1–5 is a quarter of the way: 3.25 on 1–10, and so 3.
+  expect((await request).postDataJSON().ratings).toEqual([{ item: "7", value: 3 }]);
+  await expect(page.locator("#rated .title")).toHaveText(["Fargo"]);
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("items");
+});
+
 test("a model that takes nobody in is asked for what is popular, without what was rated", async ({ watched: page }) => {
   await withModels(page, ({ models }) => {
     models[0].folds_in = false;
