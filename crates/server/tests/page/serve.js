@@ -21,6 +21,6 @@ for (const [i, algorithm] of Object.values(models).entries()) {
   if (status !== 0) process.exit(1);
 }
 
-const server = spawn(command, ["serve", ...files, "--listen", `127.0.0.1:${process.argv[2]}`], { stdio: "inherit" });
+const server = spawn(command, ["serve", ...files, "--bind", `127.0.0.1:${process.argv[2]}`], { stdio: "inherit" });
 server.on("exit", (status) => process.exit(status ?? 0));
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => server.kill(signal));
