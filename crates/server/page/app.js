@@ -14,7 +14,7 @@ import { LIKES, rescaled } from "./scale.js";
 import { makeSearch } from "./search.js";
 import { makeShare, read, written } from "./share.js";
 import { idOf, Store } from "./state.js";
-import { count, counted, fixed, modelName, nouns, RATING, titleOf } from "./words.js";
+import { count, counted, fixed, kindOfModel, modelName, nouns, RATING, titleOf, yearOf } from "./words.js";
 
 const PICKS = 10;
 const DEFAULT_SPREAD = 1;
@@ -145,10 +145,10 @@ function useModel(model) {
   const { many } = world.words;
   byId("headline").textContent = `Rate a few ${many}. The list follows.`;
   document.title = `Cofactor: rate a few ${many}`;
-  byId("subject").textContent = [model.data, model.title, model.factors && `${model.factors} factors`].filter(Boolean).join(" · ");
+  byId("subject").textContent = [model.data, kindOfModel(model), model.factors && `${model.factors} factors`].filter(Boolean).join(" · ");
   byId("search").placeholder = `${count(model.items)} ${many}`;
   byId("colophon").textContent =
-    `${model.title} learned from ${counted(model.ratings, RATING)} of ${count(model.items)} ${many} by ${count(model.users)} people.`;
+    `${modelName(model)} learned from ${counted(model.ratings, RATING)} of ${count(model.items)} ${many} by ${count(model.users)} people.`;
   byId("model").value = model.name;
   lists.next();
   first = newPicks(model);
@@ -189,7 +189,7 @@ async function changeModel(name) {
     const kept = await known(
       brought
         .filter(({ value }) => value !== undefined)
-        .map(({ item, value }) => (item.title ? { title: titleOf(item), year: item.year, value } : { id: idOf(item), value })),
+        .map(({ item, value }) => (item.title ? { title: titleOf(item), year: yearOf(item), value } : { id: idOf(item), value })),
     );
     store.begin(kept, `Now by ${modelName(world.model)}, with ${kept.length} of ${counted(store.ratings.size, RATING)}`);
   } else refresh(`Now by ${modelName(world.model)}`);
@@ -276,14 +276,17 @@ function wireTheme() {
   show();
 }
 
+/** A model that names no scale has that of the same data, or likes alone; it explains what it takes in, unless it says otherwise. */
+function completed(model, models) {
+  const scale = model.scale ?? models.find((other) => other.scale && other.data === model.data)?.scale ?? LIKES;
+  return { ...model, scale, explains: model.explains ?? model.folds_in };
+}
+
 async function start() {
   try {
     const told = await ask("v1/models");
     notice.clear();
-    world.models = told.models.map((model) => ({
-      ...model,
-      scale: model.scale ?? told.models.find(({ data, scale }) => scale && data === model.data)?.scale ?? LIKES,
-    }));
+    world.models = told.models.map((model) => completed(model, told.models));
     byId("model").replaceChildren(...told.models.map((model) => el("option", { value: model.name }, modelName(model))));
     byId("model-choice").hidden = told.models.length < 2;
     useModel(world.models.find(({ name }) => name === told.default));

@@ -6,7 +6,7 @@ import { button, byId, el } from "./dom.js";
 import { looked } from "./match.js";
 import { kindOf, rescaled, shown } from "./scale.js";
 import { idOf } from "./state.js";
-import { count, counted, RATING, titleOf } from "./words.js";
+import { count, counted, RATING, titleOf, yearOf } from "./words.js";
 
 const MOST_MIB = 20;
 
@@ -130,7 +130,9 @@ export function makeImport({ store, world }) {
         ),
         listed(
           "Found",
-          taken.map(({ item, value, from }) => `${titleOf(item)}${item.year ? ` (${item.year})` : ""}: ${from} → ${shown(value, own)}`),
+          taken.map(
+            ({ item, value, from }) => `${titleOf(item)}${yearOf(item) ? ` (${yearOf(item)})` : ""}: ${from} → ${shown(value, own)}`,
+          ),
         ),
       ].filter(Boolean),
     );

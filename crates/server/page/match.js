@@ -1,7 +1,7 @@
 // Finding the titles of an export in the catalogue: by what is left of a title without articles, accents and signs, and by a year that may be one off.
 
 import { ask } from "./api.js";
-import { titleOf } from "./words.js";
+import { titleOf, yearOf } from "./words.js";
 
 const CANDIDATES = 20;
 const AT_ONCE = 4;
@@ -39,8 +39,8 @@ const isNear = (a, b) => !a || !b || Math.abs(a - b) <= YEARS_OFF;
 /** Which of the items this row of an export means, or undefined. */
 export function matching({ title, year }, items) {
   const wanted = keyOf(title);
-  const same = items.filter((item) => isNear(year, item.year) && keysOf(titleOf(item)).has(wanted));
-  return same.find((item) => item.year === year) ?? same[0];
+  const same = items.filter((item) => isNear(year, yearOf(item)) && keysOf(titleOf(item)).has(wanted));
+  return same.find((item) => yearOf(item) === year) ?? same[0];
 }
 
 /** What to search the catalogue for, the likelier first: an article may stand at the end there, and where signs differ, the longest word may still be the same. */

@@ -23,15 +23,22 @@ export const signed = (x, places) => {
   return rounded > 0 ? `+${fixed(rounded, places)}` : fixed(rounded, places);
 };
 
-/** The name of a pick list's model, told apart by its file's name. */
-export const modelName = (model) => `${model.name} · ${model.title}`;
+/** A model by its file's name, and its algorithm's where that is another. */
+export const modelName = ({ name, algorithm }) => (name === algorithm ? name : `${name} · ${algorithm}`);
+
+/** What an algorithm is, in the first words of its title. */
+export const kindOfModel = ({ title }) => title.split(/[,:]/)[0].replace(/^./u, (first) => first.toUpperCase());
+
+const YEAR = / \((1[89]\d\d|20\d\d)\)$/;
+
+/** The year of an item: of its own, or at the end of its title. */
+export const yearOf = ({ title, year }) => year ?? (Number(title?.match(YEAR)?.[1]) || undefined);
 
 /** The title as one says it: "Matrix, The (1999)" is "The Matrix", and the year stands beside. */
 export function titleOf(item) {
   if (!item.title) return String(item.id);
-  let title = item.title.trim();
-  if (item.year) title = title.replace(new RegExp(`\\s*\\(${item.year}\\)$`), "");
-  return spoken(title);
+  const title = item.title.trim();
+  return spoken(title.endsWith(`(${yearOf(item)})`) ? title.replace(YEAR, "") : title);
 }
 
 const ARTICLES = "The|A|An|Le|La|Les|L'|Un|Une|Il|Lo|Gli|Der|Die|Das|Den|Det|El|Los|Las";
@@ -44,7 +51,8 @@ function spoken(title) {
 /** What is known of an item beside its title, in one line. */
 export function factsOf(item, { categories = 3, ratings = true } = {}) {
   const facts = [];
-  if (item.year) facts.push(String(item.year));
+  const year = yearOf(item);
+  if (year) facts.push(String(year));
   if (item.categories?.length) facts.push(item.categories.slice(0, categories).join(", "));
   if (ratings && item.ratings !== undefined) facts.push(counted(item.ratings, RATING));
   return facts.join(" · ");

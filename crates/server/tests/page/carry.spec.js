@@ -60,7 +60,7 @@ test("an export of IMDb, with what cannot be a rating named by its line", async 
 });
 
 test("any CSV with the columns item and rating, on the model's own scale", async ({ open }) => {
-  const dialog = await imported(open, file("mine.csv", `item;rating\n${STAR_WARS};4\n${FARGO};7\nnowhere;3\n`));
+  const dialog = await imported(open, file("mine.csv", `item;rating\n${STAR_WARS};4\n${FARGO};7\nno-such-item;3\n`));
   await expect(dialog.getByRole("heading", { name: "1 of 3 ratings found" })).toBeVisible();
   await expect(dialog.getByText("Not found: 1")).toBeVisible();
   await expect(dialog.getByText("Not read: 1")).toBeVisible();
