@@ -107,14 +107,20 @@ const BURST: u32 = 2;
 impl Guard {
     pub(crate) fn new(keys: Keys, rate: Option<NonZeroU32>) -> Self {
         let quota = |rate: NonZeroU32| {
-            Quota::per_second(rate).allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(BURST - 1)))
+            Quota::per_second(rate)
+                .allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(BURST - 1)))
         };
         let rates = rate.map(|rate| RateLimiter::keyed(quota(rate)));
         Self { keys, rates, clock: DefaultClock::default() }
     }
 
     /// Lets a request pass that has a key for what it wants, and has not come too often.
-    pub(crate) fn admit(&self, headers: &HeaderMap, address: Option<IpAddr>, wanted: Scope) -> Result<(), Problem> {
+    pub(crate) fn admit(
+        &self,
+        headers: &HeaderMap,
+        address: Option<IpAddr>,
+        wanted: Scope,
+    ) -> Result<(), Problem> {
         let client = self.identify(headers, address, wanted);
         // Whoever has no key is counted by address, so that keys cannot be tried out at speed.
         let counted = client.as_ref().map_or(Client::Address(address), |client| *client);
@@ -129,7 +135,12 @@ impl Guard {
         client.map(|_| ())
     }
 
-    fn identify(&self, headers: &HeaderMap, address: Option<IpAddr>, wanted: Scope) -> Result<Client, Problem> {
+    fn identify(
+        &self,
+        headers: &HeaderMap,
+        address: Option<IpAddr>,
+        wanted: Scope,
+    ) -> Result<Client, Problem> {
         if self.keys.is_empty() {
             return Ok(Client::Address(address));
         }
@@ -143,8 +154,11 @@ impl Guard {
             return Err(Problem::new(Kind::Unauthorized, "the API key is not known here").hint(how));
         };
         if scope < wanted {
-            return Err(Problem::new(Kind::Forbidden, "this API key may read, and the request wants to write")
-                .hint("use a key whose line begins with 'write'"));
+            return Err(Problem::new(
+                Kind::Forbidden,
+                "this API key may read, and the request wants to write",
+            )
+            .hint("use a key whose line begins with 'write'"));
         }
         Ok(Client::Key(place))
     }
@@ -175,7 +189,8 @@ mod tests {
     #[test]
     fn a_key_allows_what_its_scope_says() {
         let guard = Guard::new(keys(), None);
-        let admit = |headers: &HeaderMap, scope| guard.admit(headers, None, scope).map_err(|problem| problem.kind());
+        let admit =
+            |headers: &HeaderMap, scope| guard.admit(headers, None, scope).map_err(|problem| problem.kind());
         assert_eq!(admit(&bearing(READ), Scope::Read), Ok(()));
         assert_eq!(admit(&bearing(READ), Scope::Write), Err(Kind::Forbidden));
         assert_eq!(admit(&bearing(WRITE), Scope::Write), Ok(()));
@@ -203,7 +218,8 @@ mod tests {
     fn whoever_comes_too_often_waits_and_others_do_not() {
         let guard = Guard::new(Keys::default(), NonZeroU32::new(3));
         let from = |last: u8| Some(IpAddr::from([10, 0, 0, last]));
-        let admitted = (0..20).filter(|_| guard.admit(&HeaderMap::new(), from(1), Scope::Read).is_ok()).count();
+        let admitted =
+            (0..20).filter(|_| guard.admit(&HeaderMap::new(), from(1), Scope::Read).is_ok()).count();
         assert!((6..=7).contains(&admitted), "two seconds' worth at once: {admitted}");
         assert!(guard.admit(&HeaderMap::new(), from(2), Scope::Read).is_ok());
     }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cofactor::{Error, Result};
 use cofactor::recommender::Recommender;
+use cofactor::{Error, Result};
 
 use crate::events::Store;
 use crate::problem::{Kind, Problem};
@@ -30,7 +30,8 @@ impl Served {
     /// Those of [`Recommender::open`].
     pub fn open(path: &Path) -> Result<Self> {
         let recommender = Recommender::open(path)?;
-        let name = path.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned());
+        let name =
+            path.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned());
         Ok(Self { name, path: path.to_owned(), recommender, generation: 0, trained_until: 0 })
     }
 
@@ -40,7 +41,8 @@ impl Served {
     /// Those of [`Recommender::open`], and of the store.
     pub fn open_with(path: &Path, store: &Store) -> Result<Self> {
         let given = Self::open(path)?;
-        let until = store.trained_until(&given.name).map_err(|error| Error::unsupported(error.problem, ""))?;
+        let until =
+            store.trained_until(&given.name).map_err(|error| Error::unsupported(error.problem, ""))?;
         let Some(trained_until) = until else { return Ok(given) };
         let path = store.model_path(&given.name);
         let recommender = Recommender::open(&path)?;

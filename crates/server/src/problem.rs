@@ -31,7 +31,9 @@ impl Kind {
     /// Its name in the `type`, its title, its status.
     fn row(self) -> (&'static str, &'static str, StatusCode) {
         match self {
-            Self::InvalidRequest => ("invalid-request", "The request cannot be understood", StatusCode::BAD_REQUEST),
+            Self::InvalidRequest => {
+                ("invalid-request", "The request cannot be understood", StatusCode::BAD_REQUEST)
+            }
             Self::UnknownUser => ("unknown-user", "The model does not know this user", StatusCode::NOT_FOUND),
             Self::UnknownItem => ("unknown-item", "The model does not know this item", StatusCode::NOT_FOUND),
             Self::AmbiguousItem => ("ambiguous-item", "The text fits several items", StatusCode::CONFLICT),

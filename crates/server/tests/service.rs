@@ -1,5 +1,7 @@
 //! The service over a real socket: what it answers, refuses, keeps and forgets.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::net::TcpListener;
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -18,11 +20,14 @@ fn model() -> &'static Path {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let ratings = generate(&Synth::parse("synth:users=80,items=120,ratings=3000").unwrap()).unwrap().ratings;
+        let ratings =
+            generate(&Synth::parse("synth:users=80,items=120,ratings=3000").unwrap()).unwrap().ratings;
         let parameters = serde_json::from_value(json!({"factors": 6, "epochs": 20})).unwrap();
         let algorithm = registry::find("mf").unwrap().configure(&parameters).unwrap();
         let model = algorithm.fit(&ratings, &mut Run::new(1, 1).unwrap()).unwrap();
-        ModelFile::new("mf", algorithm.config(), 1, ratings, model).save(&folder.path().join("films.cofactor")).unwrap();
+        ModelFile::new("mf", algorithm.config(), 1, ratings, model)
+            .save(&folder.path().join("films.cofactor"))
+            .unwrap();
         folder
     });
     Box::leak(folder.path().join("films.cofactor").into_boxed_path())
@@ -114,13 +119,18 @@ fn answers_are_those_of_the_library() {
     let ratings = json!([{"item": "3", "value": 5.0}, {"item": "9", "value": 1.0}]);
     let (_, answer) = service.post("/v1/recommend", &json!({"ratings": ratings, "n": 5}));
     let entries = [("3", 5.0), ("9", 1.0)].map(|(item, value)| HistoryEntry { item: item.into(), value });
-    let expected = library.recommend(Who::History(&entries), &Request { n: 5, ..Request::default() }).unwrap();
+    let expected =
+        library.recommend(Who::History(&entries), &Request { n: 5, ..Request::default() }).unwrap();
     assert_eq!(answer["basis"], "fold_in");
     assert_eq!(ids(&answer), expected.picks.iter().map(|pick| pick.item.id.to_string()).collect::<Vec<_>>());
     let (_, why) = service.post("/v1/explain", &json!({"ratings": ratings, "item": ids(&answer)[0]}));
     let number = |name: &str| why[name].as_f64().unwrap();
-    let shares: f64 = why["contributions"].as_array().unwrap().iter().map(|c| c["share"].as_f64().unwrap()).sum();
-    assert!((number("mean") + number("item_bias") + number("prior") + shares - number("explained_score")).abs() < 1e-5);
+    let shares: f64 =
+        why["contributions"].as_array().unwrap().iter().map(|c| c["share"].as_f64().unwrap()).sum();
+    assert!(
+        (number("mean") + number("item_bias") + number("prior") + shares - number("explained_score")).abs()
+            < 1e-5
+    );
 
     let (_, predicted) = service.post("/v1/predict", &json!({"user": "7", "items": ["3", "9"]}));
     let expected = library.predict("7", "9", Unknown::Error).unwrap();
@@ -156,17 +166,31 @@ fn nobody_gets_a_list_and_questions_that_change_with_the_answers() {
 fn the_catalogue_is_searched_and_drawn() {
     let service = Service::plain();
     let (_, models) = service.get("/v1/models");
-    assert_eq!((&models["default"], &models["models"][0]["items"], &models["live"]), (&json!("films"), &json!(120), &json!(false)));
+    assert_eq!(
+        (&models["default"], &models["models"][0]["items"], &models["live"]),
+        (&json!("films"), &json!(120), &json!(false))
+    );
     let (_, item) = service.get("/v1/items/3");
     let title = item["title"].as_str().unwrap();
-    let (_, found) = service.get(&format!("/v1/items?n=3&search={}", title[..title.len() - 3].replace(' ', "%20")));
+    let (_, found) =
+        service.get(&format!("/v1/items?n=3&search={}", title[..title.len() - 3].replace(' ', "%20")));
     assert!(found["items"].as_array().unwrap().iter().any(|found| found["id"] == item["id"]), "{found}");
     let (_, popular) = service.get("/v1/items?n=120");
-    assert!(popular["items"].as_array().unwrap().is_sorted_by(|a, b| a["ratings"].as_u64() >= b["ratings"].as_u64()));
+    assert!(
+        popular["items"]
+            .as_array()
+            .unwrap()
+            .is_sorted_by(|a, b| a["ratings"].as_u64() >= b["ratings"].as_u64())
+    );
     let (_, map) = service.get("/v1/map?n=50");
     let points = map["points"].as_array().unwrap();
     assert_eq!(points.len(), 50);
-    assert!(points.iter().all(|point| point["x"].as_f64().unwrap().abs() <= 1.0 && point["y"].as_f64().unwrap().abs() <= 1.0));
+    assert!(
+        points
+            .iter()
+            .all(|point| point["x"].as_f64().unwrap().abs() <= 1.0
+                && point["y"].as_f64().unwrap().abs() <= 1.0)
+    );
 }
 
 #[test]
@@ -174,19 +198,35 @@ fn mistakes_are_problems_with_a_way_out() {
     let service = Service::plain();
     for (path, body, status, kind, word) in [
         ("/v1/recommend", json!({"user": "nobody"}), 404, "unknown-user", "nobody"),
-        ("/v1/recommend", json!({"ratings": [{"item": "3", "value": 9}]}), 400, "invalid-request", "from 1 to 5"),
+        (
+            "/v1/recommend",
+            json!({"ratings": [{"item": "3", "value": 9}]}),
+            400,
+            "invalid-request",
+            "from 1 to 5",
+        ),
         ("/v1/recommend", json!({"user": "1", "ratings": []}), 400, "invalid-request", "both"),
         ("/v1/recommend", json!({"usr": "1"}), 400, "invalid-request", "usr"),
         ("/v1/recommend", json!({"user": "1", "n": 100_000}), 400, "invalid-request", "too many"),
         ("/v1/recommend", json!({"user": "1", "diversity": 2}), 400, "invalid-request", "diversity"),
-        ("/v1/recommend", json!({"user": "1", "categories": ["Nothing"]}), 400, "invalid-request", "category"),
+        (
+            "/v1/recommend",
+            json!({"user": "1", "categories": ["Nothing"]}),
+            400,
+            "invalid-request",
+            "category",
+        ),
         ("/v1/recommend", json!({"user": "1", "model": "other"}), 404, "unknown-model", "other"),
         ("/v1/explain", json!({"user": "1", "item": "no such"}), 404, "unknown-item", "no such"),
         ("/v1/events", json!({"events": []}), 422, "unsupported", "keeps no events"),
         ("/v1/nothing", json!({}), 404, "not-found", "/v1/nothing"),
     ] {
         let (found, problem) = service.post(path, &body);
-        assert_eq!((found, problem["type"].as_str()), (status, Some(&*format!("/problems/{kind}"))), "{body}: {problem}");
+        assert_eq!(
+            (found, problem["type"].as_str()),
+            (status, Some(&*format!("/problems/{kind}"))),
+            "{body}: {problem}"
+        );
         assert_eq!(problem["status"], status);
         let text = problem.to_string();
         assert!(text.contains(word), "{text}");
@@ -222,10 +262,24 @@ fn what_somebody_does_counts_in_the_next_answer_and_survives() {
 
     let refused = json!({"events": [event("7", "3", 5.0, "c"), event("7", "3", 6.0, "d")]});
     let (status, problem) = service.post("/v1/events", &refused);
-    assert!(status == 400 && problem["detail"].as_str().unwrap().starts_with("event 2: value = 6"), "{problem}");
-    assert_eq!(service.get("/v1/users/7/events").1["events"].as_array().unwrap().len(), 1, "nothing of it is kept");
+    assert!(
+        status == 400 && problem["detail"].as_str().unwrap().starts_with("event 2: value = 6"),
+        "{problem}"
+    );
+    assert_eq!(
+        service.get("/v1/users/7/events").1["events"].as_array().unwrap().len(),
+        1,
+        "nothing of it is kept"
+    );
 
-    let parquet = service.agent.get(format!("{}/v1/export", service.root)).call().unwrap().body_mut().read_to_vec().unwrap();
+    let parquet = service
+        .agent
+        .get(format!("{}/v1/export", service.root))
+        .call()
+        .unwrap()
+        .body_mut()
+        .read_to_vec()
+        .unwrap();
     assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
 
     assert_eq!(service.delete("/v1/users/guest"), 204);
@@ -317,5 +371,8 @@ fn the_document_names_every_route_and_is_openapi() {
     }
     let (_, page) = service.get("/docs");
     let page = page.as_str().unwrap();
-    assert!(page.contains("POST /v1/recommend") && page.contains("Only items of at least one of these categories"));
+    assert!(
+        page.contains("POST /v1/recommend")
+            && page.contains("Only items of at least one of these categories")
+    );
 }

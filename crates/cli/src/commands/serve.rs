@@ -76,8 +76,9 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
             "a model is called as its file is, without the ending: rename one",
         )
     })?;
-    let listener = TcpListener::bind(args.bind)
-        .map_err(|error| Failure::usage(format!("cannot listen at {}: {error}", args.bind), "choose another --bind"))?;
+    let listener = TcpListener::bind(args.bind).map_err(|error| {
+        Failure::usage(format!("cannot listen at {}: {error}", args.bind), "choose another --bind")
+    })?;
     let address = listener.local_addr().map_err(|error| Error::unsupported(error.to_string(), ""))?;
     let limits = Limits { rate: args.rate, ..Limits::default() };
     let app = App::new(Settings { models, store, keys, limits, refresh_every: args.refresh_every });
@@ -85,7 +86,9 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     if context.out.is_json() {
         context.out.object(&json!({ "address": address.to_string(), "models": names }))?;
     } else {
-        context.out.say(format_args!("Serving   {} at http://{address}/ (Ctrl-C ends it)", names.join(", ")))?;
+        context
+            .out
+            .say(format_args!("Serving   {} at http://{address}/ (Ctrl-C ends it)", names.join(", ")))?;
     }
     let serve = || {
         cofactor_server::run(app, listener)
@@ -117,7 +120,9 @@ fn guarded(args: &Args, keys: &Keys) -> Result<(), Failure> {
     }
     let missing = match (keys.is_empty(), args.behind_proxy) {
         (true, _) => "give --keys FILE, so that not everybody may ask",
-        (false, false) => "keys must not travel in the clear: put a proxy with TLS before it and say --behind-proxy",
+        (false, false) => {
+            "keys must not travel in the clear: put a proxy with TLS before it and say --behind-proxy"
+        }
         (false, true) => return Ok(()),
     };
     Err(Failure::usage(format!("{} can be reached from other machines", args.bind), missing))

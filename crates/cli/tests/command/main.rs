@@ -12,5 +12,6 @@ mod questions;
 mod ranking;
 mod real;
 mod run;
+mod serve;
 mod support;
 mod tune;

@@ -54,7 +54,12 @@ pub(super) fn item_map(vectors: &Matrix, train: &Ratings) -> Option<ItemMap> {
         y,
         n: counts[item.index()],
         mean: means[item.index()],
-        genres: catalog.item_attributes.labels("genres", item.index()).into_iter().map(str::to_owned).collect(),
+        genres: catalog
+            .item_attributes
+            .labels("genres", item.index())
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
     };
     Some(ItemMap { variance, items: places.iter().map(on_map).collect() })
 }

@@ -79,9 +79,8 @@ impl Recommender {
         let Some(factors) = self.file.model.factors() else { return Vec::new() };
         let Some((mut places, _)) = places(&factors.items, &self.counts.items) else { return Vec::new() };
         places.truncate(n);
-        let reach = |axis: usize| {
-            places.iter().map(|(_, place)| place[axis].abs()).fold(f64::MIN_POSITIVE, f64::max)
-        };
+        let reach =
+            |axis: usize| places.iter().map(|(_, place)| place[axis].abs()).fold(f64::MIN_POSITIVE, f64::max);
         let (width, height) = (reach(0), reach(1));
         let spot = |&(item, [x, y]): &Place| Spot { item: self.details(item), x: x / width, y: y / height };
         places.iter().map(spot).collect()
@@ -102,10 +101,8 @@ impl Recommender {
     pub(super) fn of_categories(&self, wanted: &[String]) -> Result<Vec<bool>> {
         let labels = self.categories();
         let place = |name: &String| {
-            labels.iter().position(|label| label.eq_ignore_ascii_case(name)).ok_or_else(|| Error::UnknownName {
-                kind: "category",
-                name: name.clone(),
-                known: labels.to_vec(),
+            labels.iter().position(|label| label.eq_ignore_ascii_case(name)).ok_or_else(|| {
+                Error::UnknownName { kind: "category", name: name.clone(), known: labels.to_vec() }
             })
         };
         let places = wanted.iter().map(place).collect::<Result<Vec<usize>>>()?;

@@ -11,7 +11,12 @@ pub(super) fn check(diversity: f32) -> Result<()> {
     if (0.0..=1.0).contains(&diversity) {
         return Ok(());
     }
-    Err(Error::parameter("diversity", diversity, "a number from 0 to 1", "0 takes the best scores as they are"))
+    Err(Error::parameter(
+        "diversity",
+        diversity,
+        "a number from 0 to 1",
+        "0 takes the best scores as they are",
+    ))
 }
 
 /// `n` of the candidates, which stand in the order of their scores: each time the one with the largest (1 − δ)·s − δ·c, where s is its score as a share of the range of the candidates'
@@ -33,7 +38,8 @@ pub(super) fn choose(
             (1.0 - diversity) * (candidates[place].1 - lowest) / range - diversity * nearest[place]
         };
         // The first of equals, which has the higher score.
-        let best = (1..candidates.len()).fold(0, |best, place| if worth(place) > worth(best) { place } else { best });
+        let best = (1..candidates.len())
+            .fold(0, |best, place| if worth(place) > worth(best) { place } else { best });
         let (item, score) = candidates.remove(best);
         nearest.remove(best);
         for (nearest, (other, _)) in nearest.iter_mut().zip(&candidates) {

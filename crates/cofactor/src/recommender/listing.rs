@@ -1,6 +1,6 @@
 //! From somebody and a request to a list of picks.
 
-use super::{diverse, Basis, Pick, Recommendation, Recommender, Request, Unknown};
+use super::{Basis, Pick, Recommendation, Recommender, Request, Unknown, diverse};
 use crate::data::ids::{Item, User};
 use crate::data::ratings::Row;
 use crate::error::Result;

@@ -355,7 +355,7 @@ impl Recommender {
             let known_item = self.counts.items[item.index()] > 0;
             let clipped = self.file.data.scale.clip(value);
             let prediction =
-                Prediction { value, clipped, known_user: true, known_item, basis: Basis::FoldIn };
+                Prediction { value, clipped, known_user: true, known_item, basis: Basis::FoldIn, sd: None };
             (self.details(item), prediction)
         };
         Ok(found.iter().map(one).collect())

@@ -31,7 +31,12 @@ impl Recommender {
     ///
     /// # Errors
     /// An item that cannot be found, a rating outside the scale.
-    pub fn questions(&self, ratings: &[HistoryEntry], skipped: &[String], n: usize) -> Result<Vec<Question<'_>>> {
+    pub fn questions(
+        &self,
+        ratings: &[HistoryEntry],
+        skipped: &[String],
+        n: usize,
+    ) -> Result<Vec<Question<'_>>> {
         let history = if ratings.is_empty() { None } else { Some(History::of(self, ratings)?) };
         let row = history.as_ref().map_or(Row::new(&[], &[]), History::row);
         let mut known: Vec<Item> = skipped.iter().map(|text| self.item(text)).collect::<Result<_>>()?;
@@ -48,7 +53,10 @@ impl Recommender {
         };
         let often: Vec<Item> = self.most_rated(ASKED + known.len());
         let best = top::best(n, often.iter().map(information), |item| !known.contains(&item));
-        Ok(best.into_iter().map(|(item, information)| Question { item: self.details(item), information }).collect())
+        Ok(best
+            .into_iter()
+            .map(|(item, information)| Question { item: self.details(item), information })
+            .collect())
     }
 
     /// The items with most training ratings, at most `n`.

@@ -397,3 +397,112 @@ fn answers_are_json() {
         "{json}"
     );
 }
+
+/// Even and odd items with titles, years and categories.
+fn catalogued() -> Recommender {
+    let titles =
+        ["The Long Night (1990)", "Night Train (1991)", "Long Way Home, The (1992)", "Midnight (1993)"];
+    let mut builder = RatingsBuilder::new(false);
+    for user in 0..30_u32 {
+        for item in (0..4_u32).filter(|item| user % (item + 1) == 0) {
+            builder.push(
+                &user.to_string(),
+                &item.to_string(),
+                if user % 2 == item % 2 { 5.0 } else { 2.0 },
+                None,
+            );
+        }
+    }
+    let columns = |_: &IdMap, items: &IdMap| {
+        let rows = items.len();
+        let titles = Values::Text(titles.iter().take(rows).map(|title| (*title).to_owned()).collect());
+        let genres = Values::Labels {
+            labels: vec!["Drama".into(), "Western".into()],
+            members: (0..rows).map(|item| vec![u16::from(item % 2 == 1)]).collect(),
+        };
+        let year = Values::Number((0..rows).map(|item| Some(1990.0 + item as f64)).collect());
+        let named = |name: &str, values| Column { name: name.into(), values };
+        let columns = vec![named(TITLE, titles), named("genres", genres), named("year", year)];
+        (Attributes::default(), Attributes { columns })
+    };
+    let ratings = builder.finish("test", Some(SCALE), Duplicates::Error, columns).unwrap();
+    trained("mf", json!({ "factors": 2, "epochs": 5 }), ratings)
+}
+
+#[test]
+fn a_search_finds_whole_titles_then_beginnings_then_words_then_parts() {
+    let recommender = catalogued();
+    let found = |text: &str| -> Vec<String> {
+        recommender.search(text, 10).iter().map(|details| details.item.id.to_string()).collect()
+    };
+    assert_eq!(found("night train"), ["1"]);
+    // It begins "Night Train", is a word of "The Long Night", and a part of "Midnight".
+    assert_eq!(found("night"), ["1", "0", "3"]);
+    assert_eq!(found("long"), ["0", "2"], "an article does not count");
+    assert_eq!(found("midnihgt"), ["3"], "letters may stand in another order");
+    assert_eq!(found("2")[0], "2", "an id comes first");
+    assert_eq!(found(""), ["0", "1", "2", "3"], "the most rated first");
+    let details = recommender.item_details("Midnight").unwrap();
+    assert_eq!((details.year, &details.categories[..], details.ratings), (Some(1993), &["Western"][..], 8));
+}
+
+#[test]
+fn only_items_of_a_category_are_offered() {
+    let recommender = catalogued();
+    let ask = |categories: &[&str]| {
+        let categories = categories.iter().map(|&name| name.to_owned()).collect();
+        recommender
+            .recommend(Who::User("1"), &Request { categories, exclude_seen: false, ..Request::default() })
+    };
+    let mut western = ids(&ask(&["western"]).unwrap());
+    western.sort_unstable();
+    assert_eq!(western, [1, 3]);
+    assert_eq!(ids(&ask(&["Western", "Drama"]).unwrap()).len(), 4);
+    assert!(ask(&["Musical"]).unwrap_err().to_string().contains("Drama, Western"));
+}
+
+#[test]
+fn a_diverse_list_holds_items_that_differ_more() {
+    let recommender = planted();
+    let ask = |diversity: f32| {
+        recommender.recommend(Who::User("3"), &Request { n: 5, diversity, ..Request::default() })
+    };
+    let factors = recommender.file().model.factors().unwrap();
+    let likeness = |list: &Recommendation<'_>| -> f32 {
+        let rows: Vec<&[f32]> = ids(list).iter().map(|&item| factors.items.entries(item as usize)).collect();
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let pairs = (0..rows.len()).flat_map(|a| (0..a).map(move |b| (a, b)));
+        pairs
+            .map(|(a, b)| dot(rows[a], rows[b]) / (dot(rows[a], rows[a]) * dot(rows[b], rows[b])).sqrt())
+            .sum()
+    };
+    let [plain, some, most] = [0.0, 0.5, 1.0].map(|diversity| ask(diversity).unwrap());
+    assert_eq!(ids(&plain)[0], ids(&some)[0], "the best stays the first");
+    assert!(likeness(&some) < likeness(&plain) && likeness(&most) < likeness(&plain));
+    assert!(ask(1.5).is_err() && ask(f32::NAN).is_err());
+}
+
+#[test]
+fn what_came_since_training_counts_beside_what_was_trained_on() {
+    let recommender = planted();
+    let request = Request { n: 30, ..Request::default() };
+    let plain = recommender.recommend(Who::User("3"), &request).unwrap();
+    assert_eq!(recommender.recommend(Who::Since("3", &[]), &request).unwrap(), plain);
+    let unheard = history(&[("no such item", 3.0)]);
+    assert_eq!(recommender.recommend(Who::Since("3", &unheard), &request).unwrap(), plain);
+    let new = plain.picks[0].item.id.to_string();
+    let news = history(&[(&new, 1.0), (&new, 5.0)]);
+    let after = recommender.recommend(Who::Since("3", &news), &request).unwrap();
+    assert_eq!((after.basis, ids(&after).len()), (Basis::FoldIn, ids(&plain).len() - 1));
+    // The same as somebody new with all of the ratings, the last of an item.
+    let mut all: Vec<HistoryEntry> = recommender
+        .history("3")
+        .unwrap()
+        .iter()
+        .map(|(item, value)| HistoryEntry { item: item.id.to_string(), value: *value })
+        .collect();
+    all.push(HistoryEntry { item: new, value: 5.0 });
+    assert_eq!(recommender.recommend(Who::History(&all), &request).unwrap().picks, after.picks);
+    let outside = history(&[("4", 9.0)]);
+    assert!(recommender.recommend(Who::Since("3", &outside), &request).is_err());
+}

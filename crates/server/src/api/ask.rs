@@ -194,7 +194,12 @@ enum Whom {
 }
 
 impl Whom {
-    fn of(app: &App, served: &Served, user: Option<String>, ratings: Option<Vec<Rating>>) -> Result<Self, Problem> {
+    fn of(
+        app: &App,
+        served: &Served,
+        user: Option<String>,
+        ratings: Option<Vec<Rating>>,
+    ) -> Result<Self, Problem> {
         match (user, ratings) {
             (Some(_), Some(_)) => {
                 Err(Problem::invalid("both a user and ratings are given", "give one of them"))
@@ -209,7 +214,12 @@ impl Whom {
     }
 
     /// The same where there must be somebody.
-    fn somebody(app: &App, served: &Served, user: Option<String>, ratings: Option<Vec<Rating>>) -> Result<Self, Problem> {
+    fn somebody(
+        app: &App,
+        served: &Served,
+        user: Option<String>,
+        ratings: Option<Vec<Rating>>,
+    ) -> Result<Self, Problem> {
         match Self::of(app, served, user, ratings)? {
             Self::Nobody => Err(Problem::invalid("for whom?", "give a user or ratings")),
             somebody => Ok(somebody),
@@ -266,12 +276,25 @@ fn list(served: &Served, whom: &Whom, request: RecommendRequest) -> Result<Respo
         popularity: request.popularity,
         diversity: if nobody { request.diversity.max(FIRST_DIVERSITY) } else { request.diversity },
     };
-    let found = if nobody { recommender.recommend_anybody(&asked)? } else { recommender.recommend(whom.who(), &asked)? };
+    let found = if nobody {
+        recommender.recommend_anybody(&asked)?
+    } else {
+        recommender.recommend(whom.who(), &asked)?
+    };
+    let intervals = match request.interval {
+        Some(level) if !nobody => {
+            let ids: Vec<String> = found.picks.iter().map(|pick| pick.item.id.to_string()).collect();
+            let predicted = recommender.predict_for(whom.who(), &ids, asked.unknown)?;
+            predicted.iter().map(|(_, prediction)| Interval::of(prediction, Some(level), scale)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let mut intervals = intervals.into_iter();
     let picks = found.picks.into_iter().map(|pick| Pick {
         item: recommender.details_of(&pick.item).into(),
         score: pick.score,
         stars: is_rating(served).then(|| scale.clip(pick.score)),
-        interval: None,
+        interval: intervals.next().flatten(),
         reasons: pick.reasons.into_iter().map(Into::into).collect(),
     });
     json(&Recommendation { model: &served.name, basis: found.basis.into(), picks: picks.collect() })

@@ -2,6 +2,8 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use cofactor::data::ratings::Row;
+use cofactor::fit::model;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -77,7 +79,8 @@ impl<'a> ModelInfo<'a> {
         let recommender = &served.recommender;
         let file = recommender.file();
         let title = cofactor::registry::find(&file.algorithm).map_or("", |algorithm| algorithm.title);
-        let nobody = cofactor::data::ratings::Row::new(&[], &[]);
+        let nobody = Row::new(&[], &[]);
+        let anybody = model::Query { user: None, item: None, time: None };
         let scale = ScaleInfo { min: file.data.scale.min, max: file.data.scale.max, step: step(served) };
         Self {
             name: &served.name,
@@ -90,7 +93,7 @@ impl<'a> ModelInfo<'a> {
             ratings: file.data.ratings,
             scale: is_rating(served).then_some(scale),
             factors: file.model.factors().map(cofactor::fit::factors::Factors::k),
-            intervals: false,
+            intervals: file.model.spread(anybody).is_some(),
             folds_in: file.model.fold_in(nobody).is_some(),
             categories: recommender.categories(),
             generation: served.generation,
@@ -175,10 +178,7 @@ pub(crate) async fn item(
 ) -> Result<Response, Problem> {
     let served = app.model(query.model.as_deref())?;
     let cost = served.scoring_cost();
-    answer(&app, served, cost, move |served| {
-        json(&Item::from(served.recommender.item_details(&item)?))
-    })
-    .await
+    answer(&app, served, cost, move |served| json(&Item::from(served.recommender.item_details(&item)?))).await
 }
 
 /// How many dots.
@@ -219,7 +219,9 @@ pub(crate) async fn map(State(app): State<App>, Query(query): Query<MapQuery>) -
     let n = query.n.unwrap_or(400).min(app.limits.list);
     answer(&app, served, usize::MAX, move |served| {
         let spots = served.recommender.map(n).into_iter();
-        json(&Chart { points: spots.map(|spot| Point { item: spot.item.into(), x: spot.x, y: spot.y }).collect() })
+        json(&Chart {
+            points: spots.map(|spot| Point { item: spot.item.into(), x: spot.x, y: spot.y }).collect(),
+        })
     })
     .await
 }

@@ -34,8 +34,8 @@ pub(crate) fn finish(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi:
 }
 
 /// `/openapi.json` and `/docs`.
-pub(crate) fn router(document: utoipa::openapi::OpenApi) -> Router<App> {
-    let page: Arc<str> = readable(&document).into();
+pub(crate) fn router(document: &utoipa::openapi::OpenApi) -> Router<App> {
+    let page: Arc<str> = readable(document).into();
     let json: Arc<str> = document.to_json().expect("the document is made of texts and numbers").into();
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     Router::new()
@@ -63,7 +63,11 @@ fn readable(document: &utoipa::openapi::OpenApi) -> String {
          <link rel=\"stylesheet\" href=\"/assets/docs.css\"><main><h1>The interface of Cofactor</h1>",
     );
     let text = |value: &serde_json::Value| escape(value.as_str().unwrap_or_default());
-    let _ = write!(page, "<p>{} The same for programs: <a href=\"/openapi.json\">OpenAPI</a>.</p>", text(&value["info"]["description"]));
+    let _ = write!(
+        page,
+        "<p>{} The same for programs: <a href=\"/openapi.json\">OpenAPI</a>.</p>",
+        text(&value["info"]["description"])
+    );
     for tag in value["tags"].as_array().into_iter().flatten() {
         let _ = write!(page, "<h2>{}</h2>", text(&tag["description"]));
         for (path, methods) in value["paths"].as_object().into_iter().flatten() {
@@ -82,7 +86,8 @@ fn readable(document: &utoipa::openapi::OpenApi) -> String {
                 let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
                 fields(&mut page, &value, "Body", body);
                 for status in ["200", "201", "202"] {
-                    let answer = &operation["responses"][status]["content"]["application/json"]["schema"]["$ref"];
+                    let answer =
+                        &operation["responses"][status]["content"]["application/json"]["schema"]["$ref"];
                     fields(&mut page, &value, &format!("Answer {status}"), answer);
                 }
                 page.push_str("</section>");
@@ -129,13 +134,19 @@ fn rows(page: &mut String, document: &serde_json::Value, schema: &serde_json::Va
     }
 }
 
-fn resolve<'a>(document: &'a serde_json::Value, reference: &serde_json::Value) -> Option<&'a serde_json::Value> {
+fn resolve<'a>(
+    document: &'a serde_json::Value,
+    reference: &serde_json::Value,
+) -> Option<&'a serde_json::Value> {
     document.pointer(reference.as_str()?.strip_prefix('#')?)
 }
 
 fn row(page: &mut String, name: Option<&str>, kind: &str, description: Option<&str>) {
     let (name, description) = (escape(name.unwrap_or_default()), escape(description.unwrap_or_default()));
-    let _ = write!(page, "<tr><th scope=\"row\"><code>{name}</code></th><td>{kind}</td><td>{description}</td></tr>");
+    let _ = write!(
+        page,
+        "<tr><th scope=\"row\"><code>{name}</code></th><td>{kind}</td><td>{description}</td></tr>"
+    );
 }
 
 /// A type in words, with links to shapes.
@@ -149,7 +160,11 @@ fn kind(schema: &serde_json::Value) -> String {
         }
     }
     if let Some(values) = schema["enum"].as_array() {
-        return values.iter().map(|value| format!("<code>{}</code>", escape(&value.to_string()))).collect::<Vec<_>>().join(" or ");
+        return values
+            .iter()
+            .map(|value| format!("<code>{}</code>", escape(&value.to_string())))
+            .collect::<Vec<_>>()
+            .join(" or ");
     }
     match &schema["type"] {
         serde_json::Value::String(name) if name == "array" => format!("list of {}", kind(&schema["items"])),
@@ -157,7 +172,9 @@ fn kind(schema: &serde_json::Value) -> String {
         serde_json::Value::Array(names) => {
             let names = names.iter().filter_map(|name| name.as_str()).filter(|name| *name != "null");
             let names: Vec<String> = names
-                .map(|name| if name == "array" { format!("list of {}", kind(&schema["items"])) } else { escape(name) })
+                .map(|name| {
+                    if name == "array" { format!("list of {}", kind(&schema["items"])) } else { escape(name) }
+                })
                 .collect();
             format!("{}, may be left out", names.join(" or "))
         }

@@ -44,9 +44,8 @@ pub(crate) async fn append(
         return Err(Problem::invalid(format!("{} events are too many", events.len()), most));
     }
     for (place, event) in events.iter().enumerate() {
-        check(&app, event).map_err(|(problem, hint)| {
-            Problem::invalid(format!("event {}: {problem}", place + 1), hint)
-        })?;
+        check(&app, event)
+            .map_err(|(problem, hint)| Problem::invalid(format!("event {}: {problem}", place + 1), hint))?;
     }
     let kept = store.append(events).await?;
     app.numbers.events.inc_by(kept.accepted as u64);
@@ -88,7 +87,8 @@ pub(crate) async fn export(State(app): State<App>) -> Result<Response, Problem> 
         let mut bytes = Vec::new();
         parquet(&store, &mut bytes).map(|()| bytes)
     });
-    let bytes = written.await.map_err(|_| Problem::new(Kind::Internal, "the file could not be written"))??;
+    let bytes =
+        written.await.map_err(|_| Problem::new(Kind::Internal, "the file could not be written"))??;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/vnd.apache.parquet")),
         (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"events.parquet\"")),
@@ -122,7 +122,10 @@ fn check(app: &App, event: &Event) -> Result<(), (String, String)> {
             return Ok(());
         }
         let expected = format!("expected a rating from {} to {}", scale.min, scale.max);
-        return Err((format!("value = {value}: {expected}"), "the scale is that of the first model".to_owned()));
+        return Err((
+            format!("value = {value}: {expected}"),
+            "the scale is that of the first model".to_owned(),
+        ));
     }
     if value > 0.0 && value.is_finite() {
         return Ok(());

@@ -61,7 +61,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .merge(docs::router(document));
+        .merge(docs::router(&document));
     Router::new()
         .merge(asking)
         .merge(changing)
@@ -81,7 +81,8 @@ async fn nothing_here(request: Request) -> Problem {
 
 async fn wrong_method(request: Request) -> Problem {
     let (method, path) = (request.method(), shortened(request.uri().path()));
-    Problem::new(Kind::MethodNotAllowed, format!("{path} takes no {method}")).hint("GET /docs tells what there is")
+    Problem::new(Kind::MethodNotAllowed, format!("{path} takes no {method}"))
+        .hint("GET /docs tells what there is")
 }
 
 fn shortened(text: &str) -> String {

@@ -85,7 +85,10 @@ impl Refresh {
     post, path = "/v1/refresh", tag = "refresh", params(ModelQuery),
     responses((status = 202, body = Refit), (status = "default", body = ProblemBody, content_type = "application/problem+json"))
 )]
-pub(crate) async fn start(State(app): State<App>, Query(query): Query<ModelQuery>) -> Result<Response, Problem> {
+pub(crate) async fn start(
+    State(app): State<App>,
+    Query(query): Query<ModelQuery>,
+) -> Result<Response, Problem> {
     begin(&app, query.model.as_deref())?;
     Ok((StatusCode::ACCEPTED, json(&app.refresh.now())?).into_response())
 }
@@ -126,7 +129,9 @@ pub(crate) fn begin(app: &App, model: Option<&str>) -> Result<(), Problem> {
     };
     let served = app.model(model)?;
     if !app.refresh.begin(&served.name) {
-        return Err(Problem::new(Kind::Conflict, "a refit is running").hint("GET /v1/refresh tells how it goes"));
+        return Err(
+            Problem::new(Kind::Conflict, "a refit is running").hint("GET /v1/refresh tells how it goes")
+        );
     }
     let app = app.clone();
     tokio::task::spawn_blocking(move || {
@@ -151,7 +156,8 @@ fn refit(app: &App, store: &Store, served: &Served) -> Result<Refit, String> {
     let erased = store.erased().map_err(|error| error.to_string())?;
     // One thread is left for the answers.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut run = Run::new(served.recommender.file().seed, (cores - 1).max(1)).map_err(|error| error.to_string())?;
+    let mut run =
+        Run::new(served.recommender.file().seed, (cores - 1).max(1)).map_err(|error| error.to_string())?;
     let borrowed = news.iter().map(|(_, user, entry)| (user.as_str(), entry));
     let file = served
         .recommender

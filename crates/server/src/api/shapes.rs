@@ -266,8 +266,9 @@ pub(crate) struct Predicted<'a> {
 impl Interval {
     /// Of a prediction, where it is asked for and the model knows.
     pub(crate) fn of(prediction: &Prediction, level: Option<f32>, scale: Scale) -> Option<Self> {
-        let _ = (prediction, scale);
-        level.and(None)
+        let level = level?;
+        let [low, high] = prediction.interval(f64::from(level), scale)?;
+        Some(Self { low, high, level })
     }
 }
 

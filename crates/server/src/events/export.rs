@@ -25,20 +25,25 @@ const SCHEMA: &str = "message events { REQUIRED BYTE_ARRAY user (STRING); REQUIR
 /// When the store cannot be read or `out` refuses.
 pub(crate) fn parquet(store: &Store, out: impl Write + Send) -> Result<(), StoreError> {
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-    let schema = parse_message_type(SCHEMA).map_err(failed)?;
-    let mut writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(failed)?;
+    let schema = parse_message_type(SCHEMA).map_err(|error| failed(&error))?;
+    let mut writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties))
+        .map_err(|error| failed(&error))?;
     let mut group = Group::default();
     store.each(|event| {
         group.push(&event);
-        if group.values.len() < GROUP { Ok(()) } else { group.write(&mut writer).map_err(failed) }
+        if group.values.len() < GROUP {
+            Ok(())
+        } else {
+            group.write(&mut writer).map_err(|error| failed(&error))
+        }
     })?;
     if !group.values.is_empty() {
-        group.write(&mut writer).map_err(failed)?;
+        group.write(&mut writer).map_err(|error| failed(&error))?;
     }
-    writer.close().map(drop).map_err(failed)
+    writer.close().map(drop).map_err(|error| failed(&error))
 }
 
-fn failed(error: ParquetError) -> StoreError {
+fn failed(error: &ParquetError) -> StoreError {
     StoreError { problem: format!("the events cannot be written: {error}"), passing: false }
 }
 

@@ -2,9 +2,9 @@
 
 pub(crate) mod export;
 mod store;
-mod writer;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

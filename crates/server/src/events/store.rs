@@ -231,7 +231,8 @@ fn parse(bytes: &[u8]) -> Result<Event, StoreError> {
 }
 
 fn open(path: &Path) -> Result<Database, StoreError> {
-    let named = |error: StoreError| StoreError { problem: format!("{}: {}", path.display(), error.problem), ..error };
+    let named =
+        |error: StoreError| StoreError { problem: format!("{}: {}", path.display(), error.problem), ..error };
     let database = Database::create(path).map_err(StoreError::of).map_err(named)?;
     prepare(&database).map_err(named)?;
     Ok(database)

@@ -42,7 +42,10 @@ async fn events_come_back_in_their_order_also_after_a_restart() {
             Err(_) => std::thread::yield_now(),
         }
     };
-    assert_eq!((items(&store, "a"), items(&store, "b"), items(&store, "ab")), (vec!["1".into(), "3".into()], vec!["2".into()], vec![]));
+    assert_eq!(
+        (items(&store, "a"), items(&store, "b"), items(&store, "ab")),
+        (vec!["1".into(), "3".into()], vec!["2".into()], vec![])
+    );
 }
 
 #[tokio::test]

@@ -225,6 +225,18 @@ mod tests {
         }
     }
 
+    /// By Sherman and Morrison, v becomes v/(1 + v) once the item itself is rated; and no rating makes anything less certain.
+    #[test]
+    fn a_rating_takes_from_the_uncertainty_what_it_tells() {
+        let factors = factors(Link::Identity);
+        let (items, values) = ([Item(0), Item(3)], [5.0, 4.0]);
+        let before = factors.uncertainty(Row::new(&items[..1], &values[..1]));
+        let after = factors.uncertainty(Row::new(&items, &values));
+        let (v, left) = (before.of(Item(3)), after.of(Item(3)));
+        assert!(v > 0.0 && (left - v / (1.0 + v)).abs() < 1e-9 * v, "{v} {left}");
+        assert!((0..4).map(Item).all(|item| after.of(item) <= before.of(item)));
+    }
+
     #[test]
     fn a_link_comes_back_from_the_tensors() {
         for link in [Link::Identity, STARS] {
