@@ -79,8 +79,10 @@ mod newcomer;
 mod posterior;
 mod probit;
 mod side;
+mod state;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::ops::ControlFlow;
 
@@ -252,6 +254,7 @@ impl Algorithm for Bfm {
         },
     ];
     const SOURCE: &'static str = include_str!("bfm.rs");
+    const RESUMABLE: bool = true;
     /// The kept samples.
     type Model = Posterior;
 
@@ -263,20 +266,28 @@ impl Algorithm for Bfm {
             Target::Probit => Some(Levels::of(&design)?),
         };
         let mut groups = self.groups(&design, levels.as_ref(), run);
-        let mut keeper =
-            Keeper::new(&design, levels.as_ref(), self.factors, (self.chains, self.kept().count()));
+        let sizes = (self.burn_in, self.chains, self.kept().count());
+        let mut keeper = Keeper::new(&design, levels.as_ref(), self.factors, sizes);
         let mut running = run.valid().map(Running::new);
-        run.start();
-        for sweep in 0..self.burn_in + self.samples {
+        let first = match run.resumed() {
+            Some(state) => state::restore(state, &design, (&mut groups, &mut keeper), self.chains)?,
+            None => 0,
+        };
+        run.start_after(first);
+        for sweep in first..self.burn_in + self.samples {
             let interrupt = run.interrupt();
             let work = |group: &mut Chains| group.sweep(&design, sweep < self.burn_in, interrupt);
             run.pool().install(|| groups.par_iter_mut().for_each(work));
             run.check()?;
+            keeper.trace(&groups, &design);
             if self.kept().any(|kept| kept == sweep) {
                 keeper.take(&groups, &design);
                 if let Some(running) = &mut running {
                     running.add(&keeper, run.isa());
                 }
+            }
+            if state::is_whole(sweep + 1) && run.wants_checkpoint(sweep + 1) {
+                run.save(sweep + 1, state::store(&groups, &keeper, self.chains))?;
             }
             let valid_rmse = running.as_ref().and_then(Running::rmse);
             let squares: f64 = groups.iter().flat_map(|group| &group.squared_errors).take(self.chains).sum();
@@ -293,7 +304,7 @@ impl Algorithm for Bfm {
     }
 
     fn restore(&self, tensors: Tensors, train: &Ratings) -> Result<Posterior> {
-        Posterior::restore(tensors, (train.users(), train.items()))
+        Posterior::restore(tensors, (train.users(), train.items()), (self.burn_in, self.chains))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod clock;
 pub mod compare;
+pub mod convergence;
 pub mod coverage;
 pub mod diagnostics;
 pub mod drift;
