@@ -6,6 +6,7 @@ mod basics;
 mod compare;
 mod data;
 mod derive;
+mod ladder;
 #[cfg(unix)]
 mod pages;
 mod questions;

@@ -9,6 +9,7 @@ pub mod drift;
 pub mod early;
 pub mod evaluate;
 pub mod interval;
+pub mod ladder;
 mod map;
 pub mod metric;
 pub mod ranking;

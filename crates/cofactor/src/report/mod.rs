@@ -6,6 +6,7 @@
 mod comparison;
 mod figures;
 mod html;
+mod ladder;
 mod map;
 mod page;
 mod plot;
@@ -16,6 +17,7 @@ mod tuning;
 mod words;
 
 pub use comparison::ComparisonReport;
+pub use ladder::LadderReport;
 pub use prose::{equations, indexed};
 pub use tuning::StudyReport;
 
