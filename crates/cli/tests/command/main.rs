@@ -12,6 +12,7 @@ mod pages;
 mod questions;
 mod ranking;
 mod real;
+mod resume;
 mod run;
 mod support;
 mod tune;
