@@ -90,6 +90,9 @@ const PACKAGES: [(&str, &str); 5] = [
     ("lenskit", "lenskit"),
 ];
 
+/// What the environment of the sampler's peer holds.
+const SAMPLER: [(&str, &str); 3] = [("numpy", "numpy"), ("scipy", "scipy"), ("myfm", "myfm")];
+
 /// What keeps a package of Python on one thread.
 const ONE_THREAD: [&str; 5] = [
     "OPENBLAS_NUM_THREADS",
@@ -102,13 +105,23 @@ const ONE_THREAD: [&str; 5] = [
 impl Python {
     /// Makes the environment if it is not there.
     pub fn find() -> Result<Self> {
-        let folder = target().join("venv");
+        Self::with("venv", &PACKAGES)
+    }
+
+    /// The one with myFM, which is slow to install and needed by one figure.
+    pub fn myfm() -> Result<Self> {
+        Self::with("venv-myfm", &SAMPLER)
+    }
+
+    fn with(folder: &str, packages: &[(&str, &str)]) -> Result<Self> {
+        let folder = target().join(folder);
         let program = folder.join("bin/python");
-        let imports = format!("import {}", PACKAGES.map(|(_, module)| module).join(", "));
+        let modules: Vec<&str> = packages.iter().map(|(_, module)| *module).collect();
+        let imports = format!("import {}", modules.join(", "));
         if !Command::new(&program).args(["-c", &imports]).output().is_ok_and(|o| o.status.success()) {
             run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
             let install = ["-m", "pip", "install", "--quiet"];
-            run(Command::new(&program).args(install).args(PACKAGES.map(|(package, _)| package)))?;
+            run(Command::new(&program).args(install).args(packages.iter().map(|(package, _)| package)))?;
         }
         Ok(Self { program })
     }

@@ -110,8 +110,15 @@ fn official(bench: &Bench, ratings: &Ratings, section: &mut Section) -> Result<(
     rows.sort_by(|a, b| mean(&a.1).total_cmp(&mean(&b.1)));
     let mut table = Table::new(["MovieLens 100K, u1 to u5", "mean RMSE", "u1", "u2", "u3", "u4", "u5"]);
     for (name, folds) in rows {
-        let mut cells =
-            [name, format!("{:.4}", mean(&folds)), String::new(), String::new(), String::new(), String::new(), String::new()];
+        let mut cells = [
+            name,
+            format!("{:.4}", mean(&folds)),
+            String::new(),
+            String::new(),
+            String::new(),
+            String::new(),
+            String::new(),
+        ];
         for (cell, fold) in cells[2..].iter_mut().zip(&folds) {
             *cell = format!("{fold:.4}");
         }

@@ -1,6 +1,8 @@
 //! One file for each figure, or for a few that share a measurement.
 
 mod accuracy;
+mod bfm_accuracy;
+mod bfm_speed;
 mod command;
 mod family;
 mod large;
@@ -22,7 +24,7 @@ use crate::page::Section;
 pub type Measure = fn(&Bench) -> Result<Section>;
 
 /// All figures, by their names on the command line.
-pub const FIGURES: [(&str, Measure); 12] = [
+pub const FIGURES: [(&str, Measure); 14] = [
     ("sgd", sgd::measure),
     ("progress", progress::measure),
     ("large", large::measure),
@@ -33,6 +35,8 @@ pub const FIGURES: [(&str, Measure); 12] = [
     ("accuracy", accuracy::measure),
     ("family", family::measure),
     ("rivals", rivals::measure),
+    ("bfm-accuracy", bfm_accuracy::measure),
+    ("bfm-speed", bfm_speed::measure),
     ("memory", memory::measure),
     ("reader", reader::measure),
 ];

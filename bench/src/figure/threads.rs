@@ -114,8 +114,8 @@ fn fit(ratings: &Ratings, k: usize, threads: usize) -> Result<(Tensors, Cost)> {
     Ok((model?.tensors(), cost))
 }
 
-fn bits(tensors: &Tensors) -> Vec<u32> {
-    tensors.0.values().flat_map(|tensor| tensor.data.bits().iter().copied()).collect()
+fn bits(tensors: &Tensors) -> Vec<u8> {
+    tensors.0.values().flat_map(|tensor| tensor.data.bytes().iter().copied()).collect()
 }
 
 /// How many copies' worth of work two copies of a register loop get done in the time of one.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use cofactor::data::ratings::Ratings;
 use cofactor::data::split::{self, Plan, Spec};
+use cofactor::eval::convergence::convergence;
 use cofactor::eval::early::Found;
 use cofactor::eval::evaluate::{self, Curve, Evaluation, FoldResult, Options, Outcome, Progress as Event};
 use cofactor::eval::metric::{Estimate, Estimates, METRICS, mean_and_deviation};
@@ -156,6 +157,7 @@ fn say_coverage(evaluation: &Evaluation, out: &mut Output) -> Result<(), Failure
     let held: Vec<String> = fold
         .coverage
         .iter()
+        .filter(|coverage| [0.5, 0.8, 0.95].contains(&coverage.promised))
         .map(|coverage| {
             format!("{:.1} % in those of {} %", 100.0 * coverage.found, 100.0 * coverage.promised)
         })
@@ -320,6 +322,8 @@ fn describe(
         curve: CURVE,
         early_stopping: fold.early_stopping.clone(),
         machine: machine(),
+        coverage: fold.coverage.clone(),
+        chains: convergence(&*outcome.model),
         diagnostics: None,
         example: None,
     }

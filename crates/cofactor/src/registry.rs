@@ -59,6 +59,8 @@ pub struct Entry {
     pub presets: &'static [Preset],
     /// Its source file.
     pub source: &'static str,
+    /// [`Algorithm::RESUMABLE`].
+    pub resumable: bool,
     configure: Configure,
 }
 
@@ -89,6 +91,7 @@ impl Entry {
             knobs: A::KNOBS,
             presets: A::PRESETS,
             source: A::SOURCE,
+            resumable: A::RESUMABLE,
             configure: |parameters| Ok(Box::new(configure::<A>(parameters)?)),
         }
     }

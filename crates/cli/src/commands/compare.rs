@@ -140,10 +140,20 @@ fn fit_all(
     context: &mut Context,
 ) -> Result<Comparison, Failure> {
     let options = Options { seed: context.seed, threads: context.threads, ranking, ..Options::default() };
+    let names: Vec<&Contestant> = contestants.iter().collect();
+    watched(&names, context, |observer| compare::compare(contestants, plan, &options, observer))
+}
+
+/// Fits models in turn, with a bar for each.
+pub(super) fn watched<T>(
+    contestants: &[&Contestant],
+    context: &mut Context,
+    fit: impl FnOnce(&mut dyn FnMut(usize, Event<'_>) -> ControlFlow<()>) -> cofactor::error::Result<T>,
+) -> Result<T, Failure> {
     let total = contestants.len();
     let mut bar = ProgressBar::hidden();
     let mut observer = |number: usize, event: Event<'_>| {
-        let Contestant { label, configured, .. } = &contestants[number];
+        let Contestant { label, configured, .. } = contestants[number];
         match event {
             Event::Search { fold } | Event::Fit { fold, .. } => {
                 bar.finish_and_clear();
@@ -161,13 +171,12 @@ fn fit_all(
         }
         if context.interrupt.requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let comparison =
-        context.interrupt.defer(|| Ok(compare::compare(contestants, plan, &options, &mut observer)?));
+    let done = context.interrupt.defer(|| Ok(fit(&mut observer)?));
     bar.finish_and_clear();
-    comparison
+    done
 }
 
-fn describe(
+pub(super) fn describe(
     data: &Data,
     plan: &Plan<'_>,
     split_seconds: f64,
@@ -256,7 +265,7 @@ fn ranking_table(comparison: &Comparison) -> Option<Table> {
     Some(table)
 }
 
-fn p_value(p: f64) -> String {
+pub(super) fn p_value(p: f64) -> String {
     if p < 1e-4 { "<0.0001".to_owned() } else { format!("{p:.4}") }
 }
 

@@ -6,6 +6,7 @@ mod derive;
 mod doctor;
 mod evaluate;
 mod explain;
+mod ladder;
 mod models;
 mod predict;
 mod recommend;
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     Train(train::Args),
     Evaluate(evaluate::Args),
     Compare(compare::Args),
+    Ladder(ladder::Args),
     Tune(tune::Args),
     Predict(predict::Args),
     Recommend(recommend::Args),
@@ -53,6 +55,7 @@ pub(crate) fn dispatch(command: Command, context: &mut Context) -> Result<(), Fa
         Command::Train(args) => train::run(&args, context),
         Command::Evaluate(args) => evaluate::run(&args, context),
         Command::Compare(args) => compare::run(&args, context),
+        Command::Ladder(args) => ladder::run(&args, context),
         Command::Tune(args) => tune::run(&args, context),
         Command::Predict(args) => predict::run(&args, context),
         Command::Recommend(args) => recommend::run(&args, context),

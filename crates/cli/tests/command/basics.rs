@@ -11,6 +11,7 @@ const COMMANDS: &[&str] = &[
     "train",
     "evaluate",
     "compare",
+    "ladder",
     "tune",
     "predict",
     "recommend",

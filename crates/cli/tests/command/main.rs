@@ -6,11 +6,13 @@ mod basics;
 mod compare;
 mod data;
 mod derive;
+mod ladder;
 #[cfg(unix)]
 mod pages;
 mod questions;
 mod ranking;
 mod real;
+mod resume;
 mod run;
 mod serve;
 mod support;

@@ -143,9 +143,26 @@ pub fn compare(
     options: &Options,
     observer: &mut dyn FnMut(usize, Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Comparison> {
+    Ok(concluded(measure_all(contestants, plan, options, observer)?, options))
+}
+
+/// All models that could be fitted, in the order in which they were named, and the others.
+pub(super) struct MeasuredAll {
+    pub(super) done: Vec<Measured>,
+    failed: Vec<Failed>,
+    stopped: bool,
+}
+
+/// The first half of [`compare`]: fits and evaluates.
+pub(super) fn measure_all<'a>(
+    contestants: impl IntoIterator<Item = &'a Contestant>,
+    plan: &Plan<'_>,
+    options: &Options,
+    observer: &mut dyn FnMut(usize, Progress<'_>) -> ControlFlow<()>,
+) -> Result<MeasuredAll> {
     let (mut done, mut failed, mut first_error) = (Vec::new(), Vec::new(), None);
     let mut stopped = false;
-    for (number, contestant) in contestants.iter().enumerate() {
+    for (number, contestant) in contestants.into_iter().enumerate() {
         let options = Options { early: contestant.early, ..options.clone() };
         let mut watch = |progress: Progress<'_>| observer(number, progress);
         match evaluate(&*contestant.configured, plan, &options, &mut watch) {
@@ -163,20 +180,23 @@ pub fn compare(
     }
     match first_error {
         Some(error) if done.is_empty() => Err(error),
-        _ => {
-            let method = match options.ranking {
-                Some(_) => format!("{RANKING_METHOD} {METHOD}"),
-                None => METHOD.to_owned(),
-            };
-            Ok(Comparison { models: ranked(done), failed, method, stopped })
-        }
+        _ => Ok(MeasuredAll { done, failed, stopped }),
     }
 }
 
+/// The second half: puts the best first and tests the differences to it.
+pub(super) fn concluded(MeasuredAll { done, failed, stopped }: MeasuredAll, options: &Options) -> Comparison {
+    let method = match options.ranking {
+        Some(_) => format!("{RANKING_METHOD} {METHOD}"),
+        None => METHOD.to_owned(),
+    };
+    Comparison { models: ranked(done), failed, method, stopped }
+}
+
 /// A model's figures and what they are made of.
-struct Measured {
-    compared: Compared,
-    errors: Errors,
+pub(super) struct Measured {
+    pub(super) compared: Compared,
+    pub(super) errors: Errors,
     rankings: Option<Rankings>,
 }
 
@@ -233,7 +253,7 @@ fn ranked(mut done: Vec<Measured>) -> Vec<Compared> {
 }
 
 /// Gives each difference its adjusted p-value.
-fn adjust(mut differences: Vec<&mut Difference>) {
+pub(super) fn adjust(mut differences: Vec<&mut Difference>) {
     differences.retain(|difference| difference.p.is_some());
     let p_values: Vec<f64> = differences.iter().filter_map(|difference| difference.p).collect();
     for (difference, adjusted) in differences.into_iter().zip(holm(&p_values)) {

@@ -16,7 +16,7 @@ use crate::data::ratings::Ratings;
 use crate::fit::model::{Model, Query};
 
 /// The shares that are looked at.
-pub const SHARES: [f64; 3] = [0.5, 0.8, 0.95];
+pub const SHARES: [f64; 11] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99];
 
 /// How many test ratings lie within the intervals of one share.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -32,9 +32,9 @@ pub struct Coverage {
 /// The coverage for each of [`SHARES`]; empty for a model that does not say how sure it is. Cost: twice that of predicting.
 pub fn coverage(model: &dyn Model, test: &Ratings, pool: &ThreadPool) -> Vec<Coverage> {
     let z = SHARES.map(|share| normal_quantile(f64::midpoint(1.0, share)));
-    let of_user = |user: u32| -> Option<([f64; 3], usize)> {
+    let of_user = |user: u32| -> Option<([f64; SHARES.len()], usize)> {
         let user = User(user);
-        let mut within = [0.0; 3];
+        let mut within = [0.0; SHARES.len()];
         for rated in test.row(user).iter() {
             let query = Query { user: Some(user), item: Some(rated.item), time: rated.time };
             let spread = f64::from(model.spread(query)?);
@@ -45,10 +45,10 @@ pub fn coverage(model: &dyn Model, test: &Ratings, pool: &ThreadPool) -> Vec<Cov
         }
         Some((within, test.row(user).len()))
     };
-    let users: Option<Vec<([f64; 3], usize)>> =
+    let users: Option<Vec<([f64; SHARES.len()], usize)>> =
         pool.install(|| (0..test.users() as u32).into_par_iter().with_min_len(64).map(of_user).collect());
     let Some(users) = users.filter(|_| !test.is_empty()) else { return Vec::new() };
-    let rated: Vec<&([f64; 3], usize)> = users.iter().filter(|(_, n)| *n > 0).collect();
+    let rated: Vec<&([f64; SHARES.len()], usize)> = users.iter().filter(|(_, n)| *n > 0).collect();
     let of_share = |(place, promised): (usize, f64)| {
         let (found, stderr) = clustered_mean(rated.iter().map(|(within, n)| (*n, within[place])));
         Coverage { promised, found, stderr: stderr.is_finite().then_some(stderr) }

@@ -36,6 +36,8 @@ pub trait Algorithm: Default + Serialize + DeserializeOwned + Send + Sync {
     const PRESETS: &'static [Preset];
     /// Its own source file, whose head is its documentation: `include_str!`.
     const SOURCE: &'static str;
+    /// Whether a fit hands out states that another one can go on from ([`Run::with_checkpoints`]): worth it where a fit takes long.
+    const RESUMABLE: bool = false;
     /// What a fit returns.
     type Model: Model + 'static;
 

@@ -57,6 +57,11 @@ pub trait Model: Send + Sync {
         None
     }
 
+    /// Numbers that were drawn again and again while it was fitted, if it was made of samples: for pictures of how its chains agree.
+    fn traces(&self) -> Vec<Trace> {
+        Vec::new()
+    }
+
     /// For how many users and items it was made: m and n, which a model file compares with its ids. A model without
     /// factors must say it itself.
     fn dimensions(&self) -> Option<(usize, usize)> {
@@ -71,6 +76,17 @@ pub struct ItemDrift<'a> {
     pub bounds: Vec<Time>,
     /// What is added to each item's bias in each bin, item by item; zero where it was not rated.
     pub biases: &'a [f32],
+}
+
+/// A number that chains of samples drew after each sweep.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// What it is.
+    pub name: String,
+    /// The first sweeps of each chain, whose samples do not count.
+    pub burn_in: usize,
+    /// For each chain the number after each sweep.
+    pub chains: Vec<Vec<f32>>,
 }
 
 /// Somebody who came with a few ratings after training.

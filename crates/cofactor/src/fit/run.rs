@@ -10,7 +10,7 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::model::Query;
+use super::model::{Query, Tensors};
 use super::rng::{Purpose, Stream, stream};
 use crate::data::ids::User;
 use crate::data::ratings::Ratings;
@@ -24,6 +24,10 @@ pub struct Run<'a> {
     valid: Option<&'a Ratings>,
     observer: Observer<'a>,
     interrupt: Interrupt,
+    checkpoints: Option<Checkpoints<'a>>,
+    resumed: Option<Tensors>,
+    /// How many epochs a fit before this one has made.
+    before: usize,
     epochs: Vec<Epoch>,
     last: Instant,
 }
@@ -47,6 +51,15 @@ impl Interrupt {
     }
 }
 
+/// Who keeps the states of a fit, and how often.
+struct Checkpoints<'a> {
+    every: usize,
+    /// The epoch after which the last one was kept.
+    last: usize,
+    save: Saver<'a>,
+}
+
+type Saver<'a> = Box<dyn FnMut(Tensors) -> Result<()> + 'a>;
 type Observer<'a> = Box<dyn FnMut(&Epoch) -> ControlFlow<()> + 'a>;
 
 /// What one pass over the training part came to.
@@ -73,6 +86,9 @@ impl<'a> Run<'a> {
             valid: None,
             observer: Box::new(|_| ControlFlow::Continue(())),
             interrupt: Interrupt::default(),
+            checkpoints: None,
+            resumed: None,
+            before: 0,
             epochs: Vec::new(),
             last: Instant::now(),
         })
@@ -89,6 +105,21 @@ impl<'a> Run<'a> {
     #[must_use]
     pub fn with_observer(mut self, observer: impl FnMut(&Epoch) -> ControlFlow<()> + 'a) -> Self {
         self.observer = Box::new(observer);
+        self
+    }
+
+    /// Hands the state of a fit to `save` after at least `every` epochs each, so that another fit can go on from there with the same bits. Only algorithms that are
+    /// [`RESUMABLE`](super::algorithm::Algorithm::RESUMABLE) do so, and each after epochs of its own choice.
+    #[must_use]
+    pub fn with_checkpoints(mut self, every: usize, save: impl FnMut(Tensors) -> Result<()> + 'a) -> Self {
+        self.checkpoints = Some(Checkpoints { every, last: 0, save: Box::new(save) });
+        self
+    }
+
+    /// Goes on from this state, which must be one of a fit to the same ratings with the same parameters and seed.
+    #[must_use]
+    pub fn with_state(mut self, state: Tensors) -> Self {
+        self.resumed = Some(state);
         self
     }
 
@@ -146,8 +177,37 @@ impl<'a> Run<'a> {
 
     /// Starts the clock of the first epoch: a fit calls it when its preparations are done.
     pub fn start(&mut self) {
+        self.start_after(0);
+    }
+
+    /// [`Self::start`] of a fit that goes on after so many epochs.
+    pub fn start_after(&mut self, epochs: usize) {
+        self.before = epochs;
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.last = epochs;
+        }
         self.epochs.clear();
         self.last = Instant::now();
+    }
+
+    /// The state that a fit goes on from, if it does.
+    pub fn resumed(&mut self) -> Option<Tensors> {
+        self.resumed.take()
+    }
+
+    /// Whether a state after that many epochs is to be kept.
+    pub fn wants_checkpoint(&self, epochs: usize) -> bool {
+        self.checkpoints.as_ref().is_some_and(|kept| epochs >= kept.last + kept.every)
+    }
+
+    /// Keeps the state after that many epochs.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save(&mut self, epochs: usize, state: Tensors) -> Result<()> {
+        let Some(checkpoints) = &mut self.checkpoints else { return Ok(()) };
+        checkpoints.last = epochs;
+        (checkpoints.save)(state)
     }
 
     /// Ends an epoch: checks its loss, measures the validation part by `predict`, tells the observer.
@@ -173,7 +233,7 @@ impl<'a> Run<'a> {
         hint: &str,
     ) -> Result<ControlFlow<()>> {
         self.check()?;
-        let number = self.epochs.len() + 1;
+        let number = self.before + self.epochs.len() + 1;
         for (loss, part) in [(Some(train_rmse), "training"), (valid_rmse, "validation")] {
             if let Some(loss) = loss
                 && !loss.is_finite()

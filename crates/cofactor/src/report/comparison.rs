@@ -37,7 +37,7 @@ pub struct ComparisonReport {
 }
 
 /// Differences with a lower adjusted p-value than this are no accident.
-const LEVEL: f64 = 0.05;
+pub(super) const LEVEL: f64 = 0.05;
 
 impl ComparisonReport {
     /// The comparison as one HTML file that needs nothing else.
@@ -266,7 +266,7 @@ impl ComparisonReport {
         )
     }
 
-    fn failures(&self) -> String {
+    pub(super) fn failures(&self) -> String {
         let failed = self.comparison.failed.iter().map(|failed| {
             format!(
                 "<p class=\"warning\"><strong>{} could not be fitted:</strong> {}</p>",
@@ -277,7 +277,7 @@ impl ComparisonReport {
         failed.collect()
     }
 
-    fn run(&self) -> String {
+    pub(super) fn run(&self) -> String {
         let folds = self.best().map_or(1, |best| best.folds.len());
         let stages = [
             ("Read", self.seconds.read),
@@ -305,24 +305,24 @@ fn parameters(model: &Compared) -> String {
 }
 
 /// "−0.0012 to 0.0040".
-fn between(difference: &Difference) -> String {
+pub(super) fn between(difference: &Difference) -> String {
     match difference.low.zip(difference.high) {
         Some((low, high)) => format!("{} to {}", signed(low), signed(high)),
         None => "–".to_owned(),
     }
 }
 
-fn signed(value: f64) -> String {
+pub(super) fn signed(value: f64) -> String {
     let plus = if value > 0.0 { "+" } else { "" };
     plus.to_owned() + &number(value, 4)
 }
 
 /// "p = 0.031", "p < 0.0001".
-fn p_value(p: f64) -> String {
+pub(super) fn p_value(p: f64) -> String {
     if p < 1e-4 { "p < 0.0001".to_owned() } else { format!("p = {}", p_figure(p)) }
 }
 
-fn p_figure(p: f64) -> String {
+pub(super) fn p_figure(p: f64) -> String {
     if p < 1e-4 { "< 0.0001".to_owned() } else { number(p, 4) }
 }
 

@@ -6,6 +6,7 @@
 mod comparison;
 mod figures;
 mod html;
+mod ladder;
 mod map;
 mod page;
 mod plot;
@@ -16,6 +17,7 @@ mod tuning;
 mod words;
 
 pub use comparison::ComparisonReport;
+pub use ladder::LadderReport;
 pub use prose::{equations, indexed};
 pub use tuning::StudyReport;
 
@@ -26,6 +28,8 @@ use serde_json::{Map, Value};
 
 use crate::data::split::Unseen;
 use crate::error::{Error, Result};
+use crate::eval::convergence::Convergence;
+use crate::eval::coverage::Coverage;
 use crate::eval::diagnostics::Diagnostics;
 use crate::eval::early::Found;
 use crate::eval::evaluate::{Curve, FoldResult};
@@ -78,6 +82,12 @@ pub struct Report {
     pub early_stopping: Option<Found>,
     /// Where it ran.
     pub machine: Machine,
+    /// How much the model's intervals hold of what they promise, where it has any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coverage: Vec<Coverage>,
+    /// What the model's chains went through, where it was made of samples.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chains: Vec<Convergence>,
     /// What the errors look like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diagnostics: Option<Diagnostics>,

@@ -96,6 +96,7 @@ impl Report {
         let title = format!("{}: {} on {}", head.title, self.model.name, self.data.name);
         let parts = [
             ("learning", "Learning", self.learning()),
+            ("chains", "Chains", figures::traces(&self.chains)),
             ("rankings", "Rankings", self.rankings()),
             ("accuracy", "Errors", self.errors()),
             ("items", "Items", self.items()),
@@ -165,6 +166,7 @@ impl Report {
             charts += &figures::by_rating(&diagnostics.by_rating, unit);
             charts += &figures::calibration(&diagnostics.calibration, &self.data, unit);
         }
+        charts += &figures::coverage(&self.coverage);
         charts += &figures::values(&self.data, shares, unit);
         if let Some(diagnostics) = &self.diagnostics {
             charts += &figures::by_count(&diagnostics.by_user_activity, users);

@@ -34,6 +34,8 @@ pub(super) fn sample() -> Report {
         "epochs": [{"epoch": 1, "train_rmse": 1.1, "valid_rmse": 1.2, "seconds": 0.1},
             {"epoch": 2, "train_rmse": 0.9, "valid_rmse": 1.0, "seconds": 0.1}],
         "machine": {"os": "linux", "arch": "x86_64", "isa": "avx2", "cores": 2},
+        "coverage": [{"promised": 0.5, "found": 0.51, "stderr": 0.01}],
+        "chains": [{"name": "noise", "burn_in": 1, "chains": [[1.0, 2.0, 1.5]], "r_hat": 1.01, "effective": 40.0}],
         "diagnostics": {
             "errors": {"edges": [-2.0, -1.0, 0.0, 1.0, 2.0], "counts": [1, 5, 6, 2], "mean": 0.1, "deviation": 0.8},
             "by_rating": [{"rating": 1.0, "n": 9, "predicted": 2.6, "deviation": 0.5, "rmse": 1.8},
@@ -92,13 +94,22 @@ fn the_page_needs_nothing_from_outside() {
 #[test]
 fn every_part_has_its_place() {
     let html = sample().html();
-    for part in ["learning", "accuracy", "items", "picks", "equations", "run"] {
+    for part in ["learning", "chains", "accuracy", "items", "picks", "equations", "run"] {
         assert!(html.contains(&format!("<section id=\"{part}\">")), "{part}");
         assert!(html.contains(&format!("<a href=\"#{part}\">")), "{part}");
     }
-    for figure in
-        ["curves", "errors", "by-rating", "calibration", "values", "by-activity", "by-popularity", "map"]
-    {
+    for figure in [
+        "curves",
+        "errors",
+        "by-rating",
+        "calibration",
+        "values",
+        "by-activity",
+        "by-popularity",
+        "map",
+        "coverage",
+        "trace-0",
+    ] {
         assert!(html.contains(&format!("<figure id=\"{figure}\"")), "{figure}");
     }
     assert!(html.contains("It leaks &amp; leaks."));

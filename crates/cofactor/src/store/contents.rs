@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::checkpoint::Fit;
 use super::frame::{Array, Checked, Flaw, Opened, Part};
 use super::{DataInfo, FORMAT_VERSION, ModelFile};
 use crate::data::attributes::Attributes;
@@ -16,7 +17,24 @@ use crate::error::Error;
 use crate::fit::model::{self, Model, Tensor, Tensors};
 use crate::registry;
 
-const FORMAT: &str = "cofactor-model";
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A fitted model.
+    Model,
+    /// The state of a fit.
+    Checkpoint,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Model => "cofactor-model",
+            Self::Checkpoint => "cofactor-checkpoint",
+        }
+    }
+}
+
 const NEWER: &str = "this version of Cofactor is too old for the file: update it";
 
 /// The name of a model's tensor in a file starts with this.
@@ -24,19 +42,29 @@ const MODEL: &str = "model/";
 
 /// The texts of the header, in the order in which they are written. Nothing here depends on the clock or the machine.
 pub(super) fn texts(file: &ModelFile) -> Vec<(&'static str, String)> {
-    let mut texts = vec![
-        ("format", FORMAT.to_owned()),
-        ("format_version", FORMAT_VERSION.to_string()),
-        ("created_by", concat!("cofactor ", env!("CARGO_PKG_VERSION")).to_owned()),
-        ("algorithm", file.algorithm.clone()),
-        ("config", Value::Object(file.config.clone()).to_string()),
-        ("seed", file.seed.to_string()),
-        ("data", as_json(&file.data)),
-    ];
+    let mut texts = fit_texts(Kind::Model, &file.algorithm, (&file.config, file.seed), &file.data);
     if let Some(metrics) = &file.metrics {
         texts.push(("metrics", metrics.to_string()));
     }
     texts
+}
+
+/// Those of every kind of file: what is fitted to what.
+pub(super) fn fit_texts(
+    kind: Kind,
+    algorithm: &str,
+    (config, seed): (&Map<String, Value>, u64),
+    data: &DataInfo,
+) -> Vec<(&'static str, String)> {
+    vec![
+        ("format", kind.name().to_owned()),
+        ("format_version", FORMAT_VERSION.to_string()),
+        ("created_by", concat!("cofactor ", env!("CARGO_PKG_VERSION")).to_owned()),
+        ("algorithm", algorithm.to_owned()),
+        ("config", Value::Object(config.clone()).to_string()),
+        ("seed", seed.to_string()),
+        ("data", as_json(data)),
+    ]
 }
 
 /// The tensors.
@@ -63,7 +91,13 @@ pub(super) fn parts<'a>(file: &'a ModelFile, tensors: &'a Tensors) -> Vec<Part<'
             }
         }
     }
-    parts.extend(tensors.0.iter().map(|(name, tensor)| Part {
+    parts.extend(learned(tensors));
+    parts
+}
+
+/// What was learned.
+pub(super) fn learned(tensors: &Tensors) -> impl Iterator<Item = Part<'_>> {
+    tensors.0.iter().map(|(name, tensor)| Part {
         name: format!("{MODEL}{name}"),
         shape: tensor.shape.clone(),
         array: match &tensor.data {
@@ -71,8 +105,7 @@ pub(super) fn parts<'a>(file: &'a ModelFile, tensors: &'a Tensors) -> Vec<Part<'
             model::Data::U32(data) => Array::U32(data.into()),
             model::Data::Half(data) => Array::Half(data.into()),
         },
-    }));
-    parts
+    })
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -85,11 +118,20 @@ fn as_json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("these types hold no map with keys that are not texts")
 }
 
-/// Refuses what another program has written.
-pub(super) fn expect_format<R: Read + Seek>(file: &Opened<R>) -> Checked<()> {
-    match file.text("format") {
-        Some(FORMAT) => Ok(()),
-        _ => Err(Flaw::not_ours("this is a safetensors file, but no Cofactor model file")),
+/// Refuses what another program has written, and what is of the other kind.
+pub(super) fn expect_format<R: Read + Seek>(file: &Opened<R>, kind: Kind) -> Checked<()> {
+    let found = file.text("format");
+    match kind {
+        _ if found == Some(kind.name()) => Ok(()),
+        Kind::Model if found == Some(Kind::Checkpoint.name()) => Err(Flaw::Content {
+            problem: "this is the state of a fit that was cut off, and no model".to_owned(),
+            hint: "finish it with `cofactor train --resume FILE`",
+        }),
+        Kind::Model => Err(Flaw::not_ours("this is a safetensors file, but no Cofactor model file")),
+        Kind::Checkpoint => Err(Flaw::Content {
+            problem: "this is no state of a fit that was cut off".to_owned(),
+            hint: "name a file that `cofactor train --checkpoint FILE` has written",
+        }),
     }
 }
 
@@ -109,15 +151,11 @@ pub(super) fn expect_version<R: Read + Seek>(file: &Opened<R>) -> Checked<()> {
 
 /// Reads everything, of a file whose frame and checksum have been checked.
 pub(super) fn read<R: Read + Seek>(file: &mut Opened<R>) -> Checked<ModelFile> {
-    let algorithm = text(file, "algorithm")?.to_owned();
-    let config: Map<String, Value> = json(file, "config")?;
-    let seed = text(file, "seed")?;
-    let seed = seed.parse().map_err(|_| Flaw::damaged(format!("the seed '{seed}' is no whole number")))?;
+    let Fit { algorithm, config, seed, data } = read_fit(file)?;
     let metrics = file.text("metrics").map(|_| json(file, "metrics")).transpose()?;
-    let data: DataInfo = json(file, "data")?;
     let catalog = read_catalog(file, &data.name)?;
     let seen = read_seen(file, Arc::new(catalog), &data)?;
-    let model = restore(&algorithm, &config, read_model(file)?, &seen)?;
+    let model = restore(&algorithm, &config, read_learned(file)?, &seen)?;
     let (m, n) = (seen.users(), seen.items());
     if model.dimensions() != Some((m, n)) {
         let size =
@@ -127,6 +165,17 @@ pub(super) fn read<R: Read + Seek>(file: &mut Opened<R>) -> Checked<ModelFile> {
         )));
     }
     Ok(ModelFile { algorithm, config, seed, metrics, data, seen, model })
+}
+
+/// What is fitted to what.
+pub(super) fn read_fit<R: Read + Seek>(file: &Opened<R>) -> Checked<Fit> {
+    let seed = text(file, "seed")?;
+    Ok(Fit {
+        algorithm: text(file, "algorithm")?.to_owned(),
+        config: json(file, "config")?,
+        seed: seed.parse().map_err(|_| Flaw::damaged(format!("the seed '{seed}' is no whole number")))?,
+        data: json(file, "data")?,
+    })
 }
 
 fn text<'a, R: Read + Seek>(file: &'a Opened<R>, name: &str) -> Checked<&'a str> {
@@ -205,7 +254,8 @@ fn read_seen<R: Read + Seek>(
         .map_err(|problem| Flaw::damaged(format!("the ratings in the file are wrong: {problem}")))
 }
 
-fn read_model<R: Read + Seek>(file: &mut Opened<R>) -> Checked<Tensors> {
+/// What was learned.
+pub(super) fn read_learned<R: Read + Seek>(file: &mut Opened<R>) -> Checked<Tensors> {
     let mut tensors = Tensors::default();
     for full_name in file.names() {
         let Some(name) = full_name.strip_prefix(MODEL) else { continue };

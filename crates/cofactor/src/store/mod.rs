@@ -4,6 +4,7 @@
 //! of it comes last. The same fit gives the same bytes. Loading runs no code of the file and trusts none of it.
 
 mod atomic;
+mod checkpoint;
 mod contents;
 mod frame;
 #[cfg(test)]
@@ -18,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use atomic::write_atomically;
+pub use checkpoint::{Checkpoint, Fit};
+use contents::Kind;
 use frame::{Flaw, Frame, Opened};
 
 use crate::data::ratings::{Catalog, Ratings, Scale, Time};
@@ -118,25 +121,30 @@ impl ModelFile {
     /// # Errors
     /// [`Error::ModelFile`] says what is wrong with the file, [`Error::Io`] why it cannot be read.
     pub fn load(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io("read", path))?;
-        let found = file.metadata().map_err(Error::io("read", path))?;
-        if !found.is_file() {
-            let what = if found.is_dir() { "a folder" } else { "not a plain file" };
-            return Err(content_error(path, format!("this is {what}"), "name a model file"));
-        }
-        Self::read(file, found.len()).map_err(|flaw| match flaw {
-            Flaw::Io(source) => Error::io("read", path)(source),
-            Flaw::Content { problem, hint } => content_error(path, problem, hint),
-        })
+        opened(path, "name a model file", |file, len| Self::read(file, len))
     }
 
     fn read(input: impl Read + Seek, len: u64) -> frame::Checked<Self> {
         let mut opened = Opened::new(input, len)?;
-        contents::expect_format(&opened)?;
+        contents::expect_format(&opened, Kind::Model)?;
         opened.verify()?;
         contents::expect_version(&opened)?;
         contents::read(&mut opened)
     }
+}
+
+/// Opens a plain file and reads it.
+fn opened<T>(path: &Path, hint: &str, read: impl FnOnce(File, u64) -> frame::Checked<T>) -> Result<T> {
+    let file = File::open(path).map_err(Error::io("read", path))?;
+    let found = file.metadata().map_err(Error::io("read", path))?;
+    if !found.is_file() {
+        let what = if found.is_dir() { "a folder" } else { "not a plain file" };
+        return Err(content_error(path, format!("this is {what}"), hint));
+    }
+    read(file, found.len()).map_err(|flaw| match flaw {
+        Flaw::Io(source) => Error::io("read", path)(source),
+        Flaw::Content { problem, hint } => content_error(path, problem, hint),
+    })
 }
 
 fn content_error(path: &Path, problem: String, hint: &str) -> Error {

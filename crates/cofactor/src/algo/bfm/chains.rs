@@ -131,6 +131,16 @@ impl Weights {
         self.slot + (self.columns().div_ceil(2) * f) as u32
     }
 
+    fn state(&self) -> impl Iterator<Item = &[f32]> {
+        let priors = self.mean.iter().chain(&self.precision).map(Vec::as_slice);
+        self.tables.iter().map(Matrix::as_slice).chain(priors)
+    }
+
+    fn state_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        let priors = self.mean.iter_mut().chain(&mut self.precision).map(Vec::as_mut_slice);
+        self.tables.iter_mut().map(Matrix::as_mut_slice).chain(priors)
+    }
+
     /// N(0, σ₀²) for every column that has a rating.
     fn start(&mut self, keys: &[u32], spread: f32, exists: impl Fn(usize) -> bool) {
         let lanes = keys.len() / 2;
@@ -389,6 +399,34 @@ impl Chains {
     /// k.
     pub(super) fn factors(&self) -> usize {
         self.days.tables.len() - 1
+    }
+
+    /// All that a chain goes on from but w₀, in tables with a number of each chain in a row. Everything else follows from it.
+    pub(super) fn state(&self) -> Vec<&[f32]> {
+        let Block { own: users, sets: user_sets, .. } = &self.users;
+        let Block { own: items, sets: item_sets, .. } = &self.items;
+        let groups = [users, items, &self.days].into_iter().chain(user_sets).chain(item_sets);
+        let mut tables: Vec<&[f32]> = groups.flat_map(Weights::state).collect();
+        tables.push(&self.noise);
+        if let Some(probit) = &self.probit {
+            tables.push(&probit.thresholds);
+            tables.push(probit.hidden.as_slice());
+        }
+        tables
+    }
+
+    /// The same tables in the same order, to be filled.
+    pub(super) fn state_mut(&mut self) -> Vec<&mut [f32]> {
+        let Block { own: users, sets: user_sets, .. } = &mut self.users;
+        let Block { own: items, sets: item_sets, .. } = &mut self.items;
+        let groups = [users, items, &mut self.days].into_iter().chain(user_sets).chain(item_sets);
+        let mut tables: Vec<&mut [f32]> = groups.flat_map(Weights::state_mut).collect();
+        tables.push(&mut self.noise);
+        if let Some(probit) = &mut self.probit {
+            tables.push(&mut probit.thresholds);
+            tables.push(probit.hidden.as_mut_slice());
+        }
+        tables
     }
 
     /// The number of the first chain.

@@ -95,6 +95,23 @@ impl Folding {
         Ok(Self { k, which, gifts, mean, precision })
     }
 
+    /// Puts what [`Self::store`] has written into one of the same shape.
+    pub(super) fn load(&mut self, tensors: &mut Tensors) -> Result<()> {
+        let which = tensors.take_indices("folding_samples", usize::MAX)?;
+        let (mean_shape, mean) = tensors.take::<2>("user_prior_mean")?;
+        let (precision_shape, precision) = tensors.take::<2>("user_prior_precision")?;
+        let (_, gifts) = tensors.take_halves::<3>("set_weights")?;
+        let shape = [self.which.len(), self.k + 1];
+        if which != self.which
+            || [mean_shape, precision_shape] != [shape; 2]
+            || gifts.len() != self.gifts.len()
+        {
+            return Err(Error::unsupported("what newcomers need does not fit the samples", ""));
+        }
+        (self.mean, self.precision, self.gifts) = (mean, precision, gifts);
+        Ok(())
+    }
+
     fn gift(&self, item: Item, slot: usize) -> Option<&[u16]> {
         let k1 = self.k + 1;
         let start = (item.index() * self.which.len() + slot) * k1;

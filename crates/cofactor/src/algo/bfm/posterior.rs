@@ -10,11 +10,12 @@ use super::chains::{Block, Chains};
 use super::design::{Calendar, Design};
 use super::newcomer::{Folding, Somebody};
 use super::probit::Levels;
+use super::trace::Traces;
 use crate::data::ids::{Item, User};
 use crate::data::ratings::{Ratings, Row, Time};
 use crate::error::{Error, Result};
 use crate::fit::factors::{Factors, Matrix, Prior};
-use crate::fit::model::{Model, Newcomer, Query, Tensors};
+use crate::fit::model::{Model, Newcomer, Query, Tensors, Trace};
 
 /// Samples stand side by side in chunks of so many.
 pub(super) const CHUNK: usize = 16;
@@ -116,6 +117,7 @@ pub struct Posterior {
     /// Where the ratings are steps.
     pub(super) steps: Option<StepSamples>,
     pub(super) folding: Folding,
+    traces: Traces,
     shown: Factors,
 }
 
@@ -133,15 +135,16 @@ pub(super) struct Keeper {
     noise: Vec<f32>,
     steps: Option<StepSamples>,
     folding: Folding,
+    traces: Traces,
 }
 
 impl Keeper {
-    /// Room for `kept` samples of each of the chains. Memory: 2(k + 1) bytes a sample for each user, item and day.
+    /// Room for `kept` samples of each of the chains, whose first sweeps do not count. Memory: 2(k + 1) bytes a sample for each user, item and day.
     pub(super) fn new(
         design: &Design,
         levels: Option<&Levels>,
         k: usize,
-        (chains, kept): (usize, usize),
+        (burn_in, chains, kept): (usize, usize, usize),
     ) -> Self {
         let chunks = (chains * kept).div_ceil(CHUNK).max(1);
         let days = if design.has_days() { design.day_counts.len() } else { 0 };
@@ -161,7 +164,17 @@ impl Keeper {
                 thresholds: vec![0.0; chunks * CHUNK * (levels.values.len() - 1)],
             }),
             folding: Folding::new(design, k, chains * kept),
+            traces: Traces::new(
+                (burn_in, chains),
+                levels.map_or(0, |levels| levels.values.len() - 1),
+                design.has_days(),
+            ),
         }
+    }
+
+    /// Notes what the last sweep has come to.
+    pub(super) fn trace(&mut self, groups: &[Chains], design: &Design) {
+        self.traces.take(groups, design.ratings());
     }
 
     /// Takes a sample of every chain.
@@ -240,7 +253,57 @@ impl Keeper {
             noise: self.noise,
             steps: self.steps,
             folding: self.folding,
+            traces: self.traces,
         })
+    }
+
+    /// What was taken so far, for a file that a fit can go on from.
+    pub(super) fn store(&self, tensors: &mut Tensors) {
+        tensors.insert_indices("taken", vec![self.taken as u32]);
+        for (name, side) in self.sides() {
+            tensors.insert_halves(name, &[side.entries.len()], side.entries.clone());
+        }
+        tensors.insert("sample_intercept", &[self.intercept.len()], self.intercept.clone());
+        tensors.insert("sample_noise", &[self.noise.len()], self.noise.clone());
+        if let Some(StepSamples { thresholds, .. }) = &self.steps {
+            tensors.insert("sample_thresholds", &[thresholds.len()], thresholds.clone());
+        }
+        self.folding.store(tensors);
+        self.traces.store(tensors);
+    }
+
+    /// Puts it back.
+    ///
+    /// # Errors
+    /// The tensors are none of [`Self::store`] for these data and parameters.
+    pub(super) fn load(&mut self, tensors: &mut Tensors) -> Result<()> {
+        let [taken] = tensors.take_indices("taken", self.intercept.len() / self.chains + 1)?[..] else {
+            return Err(Error::unsupported("tensor 'taken' has not one entry", ""));
+        };
+        self.taken = taken as usize;
+        for (name, side) in [
+            ("user_samples", &mut self.users),
+            ("item_samples", &mut self.items),
+            ("day_samples", &mut self.days),
+        ] {
+            let ([len], entries) = tensors.take_halves(name)?;
+            if len != side.entries.len() {
+                let problem = format!("tensor '{name}' has {len} entries, not {}", side.entries.len());
+                return Err(Error::unsupported(problem, ""));
+            }
+            side.entries = entries;
+        }
+        self.intercept = tensors.take_vector("sample_intercept", self.intercept.len())?;
+        self.noise = tensors.take_vector("sample_noise", self.noise.len())?;
+        if let Some(StepSamples { thresholds, .. }) = &mut self.steps {
+            *thresholds = tensors.take_vector("sample_thresholds", thresholds.len())?;
+        }
+        self.folding.load(tensors)?;
+        self.traces.load(tensors)
+    }
+
+    fn sides(&self) -> [(&'static str, &Side); 3] {
+        [("user_samples", &self.users), ("item_samples", &self.items), ("day_samples", &self.days)]
     }
 }
 
@@ -284,6 +347,7 @@ struct Kept {
     noise: Vec<f32>,
     steps: Option<StepSamples>,
     folding: Folding,
+    traces: Traces,
 }
 
 /// Somebody on a day, of whom items are asked: in each sample a vector and a level.
@@ -361,8 +425,23 @@ impl<'a> Running<'a> {
 impl Posterior {
     fn of(kept: Kept) -> Self {
         let shown = shown(&kept);
-        let Kept { isa, k, samples, calendar, users, items, days, intercept, noise, steps, folding } = kept;
-        Self { isa, k, samples, calendar, users, items, days, intercept, noise, steps, folding, shown }
+        let Kept { isa, k, samples, calendar, users, items, days, intercept, noise, steps, folding, traces } =
+            kept;
+        Self {
+            isa,
+            k,
+            samples,
+            calendar,
+            users,
+            items,
+            days,
+            intercept,
+            noise,
+            steps,
+            folding,
+            traces,
+            shown,
+        }
     }
 
     /// A user at a time; the mean user for nobody, and a day without training ratings is the mean day.
@@ -412,7 +491,12 @@ impl Posterior {
         vec![0.0; self.intercept.len()]
     }
 
-    pub(super) fn restore(mut tensors: Tensors, (users, items): (usize, usize)) -> Result<Self> {
+    /// Of chains with so many sweeps before the first sample.
+    pub(super) fn restore(
+        mut tensors: Tensors,
+        (users, items): (usize, usize),
+        chains: (usize, usize),
+    ) -> Result<Self> {
         let sizes = tensors.take_indices("sizes", usize::MAX)?;
         let [samples, k] = sizes[..] else {
             return Err(Error::unsupported("tensor 'sizes' has not two entries", ""));
@@ -435,6 +519,9 @@ impl Posterior {
         } else {
             None
         };
+        let thresholds = steps.as_ref().map_or(0, |steps| steps.values.len() - 1);
+        let mut traces = Traces::new(chains, thresholds, !days.is_empty());
+        traces.load(&mut tensors)?;
         Ok(Self::of(Kept {
             isa: Isa::detect(),
             k,
@@ -447,6 +534,7 @@ impl Posterior {
             noise: tensors.take_vector("noise", chunks * CHUNK)?,
             steps,
             folding: Folding::restore(&mut tensors, (items, k, samples))?,
+            traces,
         }))
     }
 }
@@ -503,7 +591,12 @@ impl Model for Posterior {
             tensors.insert("thresholds", &[thresholds.len()], thresholds.clone());
         }
         self.folding.store(&mut tensors);
+        self.traces.store(&mut tensors);
         tensors
+    }
+
+    fn traces(&self) -> Vec<Trace> {
+        self.traces.all()
     }
 
     fn dimensions(&self) -> Option<(usize, usize)> {

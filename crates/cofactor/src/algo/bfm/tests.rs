@@ -9,9 +9,13 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::chains::{Chains, Hyper, VAGUE, Weights, gamma, normal};
 use super::design::{Design, Lists, Parts};
+use super::{Bfm, Target};
 use crate::data::ratings::{Duplicates, Ratings, RatingsBuilder};
+use crate::data::synth::{Synth, generate};
+use crate::fit::algorithm::Algorithm;
+use crate::fit::model::{Model, Tensors};
 use crate::fit::rng::{Purpose, Stream, stream};
-use crate::fit::run::Interrupt;
+use crate::fit::run::{Interrupt, Run};
 
 const ALL: Parts = Parts { day: true, user_set: true, item_set: true };
 const USERS: usize = 9;
@@ -427,4 +431,64 @@ fn drawn_in_turn_with_the_ratings_the_parameters_keep_their_prior() {
         let z = (mean(&prior) - mean(batches)) / (variance(&prior) + variance(batches)).sqrt();
         assert!(z.abs() < 4.0, "statistic {statistic}: {} and {}, z = {z}", mean(&prior), mean(batches));
     }
+}
+
+/// A fit on so many threads, that keeps its states and goes on from one.
+fn fitted(bfm: &Bfm, ratings: &Ratings, threads: usize, from: Option<Tensors>) -> (Tensors, Vec<Tensors>) {
+    let mut states = Vec::new();
+    let mut run = Run::new(3, threads).unwrap().with_checkpoints(1, |state| {
+        states.push(state);
+        Ok(())
+    });
+    if let Some(state) = from {
+        run = run.with_state(state);
+    }
+    let model = bfm.fit(ratings, &mut run).unwrap();
+    drop(run);
+    (model.tensors(), states)
+}
+
+#[test]
+fn a_fit_that_was_cut_off_goes_on_with_the_same_bits() {
+    let whole = Synth::parse("synth:users=30,items=20,ratings=400").unwrap();
+    let stars = generate(&whole).unwrap().ratings;
+    for target in [Target::Gaussian, Target::Probit] {
+        let bfm = Bfm { target, factors: 2, chains: 10, burn_in: 20, samples: 30, keep: 7, ..Bfm::default() };
+        let (unbroken, states) = fitted(&bfm, &stars, 1, None);
+        assert_eq!(states.len(), 3, "after 16, 32 and 48 sweeps");
+        for (place, state) in states.iter().enumerate() {
+            // One thread takes the chains in one group of 16, three in two of 8.
+            let (resumed, later) = fitted(&bfm, &stars, 3 - place % 2, Some(state.clone()));
+            assert!(resumed == unbroken, "{target:?}, state {place}");
+            assert_eq!(later, states[place + 1..], "{target:?}, state {place}");
+        }
+        let other = Bfm { factors: 3, ..bfm };
+        let mut run = Run::new(3, 1).unwrap().with_state(states[0].clone());
+        assert!(other.fit(&stars, &mut run).is_err(), "a state of other chains");
+    }
+}
+
+#[test]
+fn traces_tell_of_every_sweep_of_every_chain() {
+    let ratings = ratings(5);
+    let bfm = Bfm { factors: 3, chains: 10, burn_in: 4, samples: 6, keep: 2, ..Bfm::default() };
+    let mut run = Run::new(1, 2).unwrap();
+    let model = bfm.fit(&ratings, &mut run).unwrap();
+    let traces = model.traces();
+    let names: Vec<&str> = traces.iter().map(|trace| trace.name.as_str()).collect();
+    assert_eq!(names.len(), 8, "{names:?}");
+    assert!(names[1].starts_with("noise") && names[7].starts_with("days"), "{names:?}");
+    for trace in &traces {
+        assert_eq!((trace.burn_in, trace.chains.len()), (4, 10));
+        assert!(
+            trace.chains.iter().all(|draws| draws.len() == 10 && draws.iter().all(|draw| draw.is_finite()))
+        );
+    }
+    // The first number is the error of which the epochs tell the mean square over the chains.
+    for (sweep, epoch) in run.epochs().iter().enumerate() {
+        let squares = traces[0].chains.iter().map(|draws| f64::from(draws[sweep]).powi(2));
+        assert!((epoch.train_rmse - (squares.sum::<f64>() / 10.0).sqrt()).abs() < 1e-6);
+    }
+    let restored = bfm.restore(model.tensors(), &ratings).unwrap();
+    assert_eq!(restored.traces(), traces);
 }

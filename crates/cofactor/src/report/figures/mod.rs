@@ -1,5 +1,6 @@
 //! The charts, each with its statement, its reading and its table.
 
+mod chains;
 mod drift;
 mod errors;
 mod groups;
@@ -9,6 +10,7 @@ mod trade_off;
 mod trials;
 mod values;
 
+pub(super) use chains::{coverage, traces};
 pub(super) use drift::drift;
 pub(super) use errors::{by_rating, calibration, errors};
 pub(super) use groups::{Grouped, by_count};
