@@ -28,6 +28,14 @@ pub enum Purpose {
     Example = 6,
     /// The order of the rows in a pass; by pass.
     RowOrder = 7,
+    /// How the items are dealt into blocks; by epoch.
+    ItemDeal = 8,
+    /// Which triples are drawn; by epoch and block.
+    Triples = 9,
+    /// Which triples somebody new is folded in by.
+    FoldIn = 10,
+    /// Where a search for a subspace starts; by row.
+    Subspace = 11,
     /// Which parameters a trial of a search has; by trial.
     Proposal = 20,
     /// Where a derivation is checked; by point.
