@@ -94,8 +94,8 @@ fn pass<S: Simd, V: Lanes<S>, const CHUNKS: usize>(
         let found = match step.pull {
             Pull::Logistic => triples.other(user).map(|other| {
                 let other = other as usize;
-                let lead = score
-                    - (item_bias[other] + product::<S, V>(simd, p, &items[other * stride..][..stride]));
+                let lead =
+                    score - (item_bias[other] + product::<S, V>(simd, p, &items[other * stride..][..stride]));
                 (other, sigmoid(-lead))
             }),
             Pull::Violation { margin, weights } => {
@@ -106,7 +106,7 @@ fn pass<S: Simd, V: Lanes<S>, const CHUNKS: usize>(
                     let lead = score
                         - (item_bias[other] + product::<S, V>(simd, p, &items[other * stride..][..stride]));
                     // What is not a number pulls too, and is then noticed.
-                    if !(lead >= margin) {
+                    if lead.is_nan() || lead < margin {
                         found = Some((other, if lead.is_nan() { lead } else { weight }));
                         break;
                     }
@@ -169,7 +169,7 @@ mod tests {
 
         fn other(&mut self, user: u32) -> Option<u32> {
             self.at += 1;
-            (user != 3 || self.at % 4 != 0).then(|| self.others[self.at % self.others.len()])
+            (user != 3 || !self.at.is_multiple_of(4)).then(|| self.others[self.at % self.others.len()])
         }
     }
 

@@ -2,8 +2,8 @@
 
 use crate::normal::{NO_CORNER, NO_PIVOT, NOTHING};
 use crate::{
-    Block, Contrast, Contrasted, Entry, Errors, LANES, Mates, Own, PacedSgd, Pull, RowStep, Rows, Samples, Sgd, Triples,
-    narrow, padded, sigmoid,
+    Block, Contrast, Contrasted, Entry, Errors, LANES, Mates, Own, PacedSgd, Pull, RowStep, Rows, Samples,
+    Sgd, Triples, narrow, padded, sigmoid,
 };
 
 /// Σ a·b in 16 partial sums, which are then added in halves: 16 → 8 → 4 → 2 → 1.
@@ -158,8 +158,7 @@ pub fn contrast(step: &Contrast<'_>, stride: usize, triples: &mut dyn Triples, r
         let draws = if let Pull::Violation { weights, .. } = step.pull { weights.len() } else { 1 };
         let found = (0..draws).map_while(|draw| triples.other(user).map(|other| (draw, other))).find_map(
             |(draw, other)| {
-                let score =
-                    |item: u32| item_bias[item as usize] + dot(&users[row(user)], &items[row(item)]);
+                let score = |item: u32| item_bias[item as usize] + dot(&users[row(user)], &items[row(item)]);
                 let lead = score(taken) - score(other);
                 match step.pull {
                     Pull::Logistic => Some((other, sigmoid(-lead))),

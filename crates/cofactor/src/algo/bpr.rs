@@ -357,8 +357,7 @@ impl Order {
             if scale.abs() < 1e-30 {
                 settle(&mut shares, &mut scale);
             }
-            let (q_i, q_j) =
-                (self.factors.items.entries(i.index()), self.factors.items.entries(j.index()));
+            let (q_i, q_j) = (self.factors.items.entries(i.index()), self.factors.items.entries(j.index()));
             for f in 0..k {
                 let by = rate * pull * (f64::from(q_i[f]) - f64::from(q_j[f]));
                 shares[at][f] += by / scale;
@@ -419,12 +418,14 @@ impl Bpr {
         let (b_i, b_j) = (scalar("b", "i"), scalar("b", "j"));
         let score = |name, b: &Expr, q: &Expr| named("x̂", name, b.clone() + product(&p, q));
         let lead = named("x̂", "uij", score("ui", &b_i, &q_i) - score("uj", &b_j, &q_j));
-        let squares = squared_norm(&p) + squared_norm(&q_i) + squared_norm(&q_j) + square(&b_i) + square(&b_j);
+        let squares =
+            squared_norm(&p) + squared_norm(&q_i) + squared_norm(&q_j) + square(&b_i) + square(&b_j);
         let (title, loss) = match self.sampling {
             Sampling::Uniform => ("(2)", -ln(&logistic(&lead))),
-            Sampling::Warp => {
-                ("(3), over the triples that were drawn with weight w", scalar("w", "") * (Expr::Number(1.0) - lead))
-            }
+            Sampling::Warp => (
+                "(3), over the triples that were drawn with weight w",
+                scalar("w", "") * (Expr::Number(1.0) - lead),
+            ),
         };
         let rate = scalar("η", "");
         let bpr = self.clone();

@@ -42,6 +42,8 @@
 //! C. Kim et al., "Graph spectral filtering with Chebyshev interpolation for recommendation", SIGIR 2025, and its program.
 //! The span of V: N. Halko, P. Martinsson, J. Tropp, "Finding structure with randomness", SIAM Review 53(2), 2011, algorithm 4.4.
 
+use std::sync::{Mutex, PoisonError};
+
 use cofactor_kernels::{Isa, LANES, Rows, add_product, dot_rows, sum_rows};
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
@@ -61,6 +63,8 @@ use crate::fit::whole::gram;
 
 /// Multiplications with R̃ᵀR̃.
 const PASSES: usize = 10;
+/// How many users' scores are kept for who asks about single pairs.
+const PLACES: usize = 64;
 /// Rows that are multiplied with a square matrix together.
 const TILE: usize = 64;
 /// A vector of which the others leave less than this part is one of theirs.
@@ -227,7 +231,11 @@ impl Graph {
     /// R̃ᵀR̃X for the columns of X.
     fn spread_all(&self, signals: &mut Matrix, run: &Run<'_>) {
         let isa = run.isa();
-        let scale = |row: &mut [f32], by: f32| row.iter_mut().for_each(|entry| *entry *= by);
+        let scale = |row: &mut [f32], by: f32| {
+            for entry in row {
+                *entry *= by;
+            }
+        };
         rows(run.pool(), signals, |item, row| scale(row, self.items[item]));
         let mut heard = Matrix::zeros(self.users.len(), signals.columns());
         rows(run.pool(), &mut heard, |user, row| {
@@ -338,8 +346,11 @@ fn inverse_of_factor(mut a: Vec<f64>, k: usize) -> Vec<f64> {
     inverse
 }
 
+/// A user's scores.
+type Asked = (User, Vec<f32>);
+
 /// (2).
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Filter {
     knobs: ChebyCf,
     graph: Graph,
@@ -349,14 +360,18 @@ pub struct Filter {
     coefficients: Vec<f32>,
     /// n_i^β; 0 for nothing.
     raised: Vec<f32>,
+    /// The scores of users who were asked about of late, each in the place of its number modulo the places: who asks about single pairs asks about one user again and again.
+    asked: Vec<Mutex<Option<Asked>>>,
 }
 
 impl Filter {
     fn new(knobs: ChebyCf, graph: Graph, vectors: Matrix, isa: Isa) -> Self {
-        let raise = |&count: &usize| if count == 0 { 0.0 } else { libm::pow(count as f64, knobs.popularity) as f32 };
+        let raise =
+            |&count: &usize| if count == 0 { 0.0 } else { libm::pow(count as f64, knobs.popularity) as f32 };
         let coefficients = knobs.coefficients().into_iter().map(|c| c as f32).collect();
         let raised = graph.counts.iter().map(raise).collect();
-        Self { knobs, graph, vectors, isa, coefficients, raised }
+        let asked = (0..PLACES).map(|_| Mutex::new(None)).collect();
+        Self { knobs, graph, vectors, isa, coefficients, raised, asked }
     }
 
     /// n_i^−β; 0 for nothing.
@@ -369,7 +384,9 @@ impl Filter {
         let n = self.graph.items.len();
         let mut out = self.ideal(signal);
         let (mut before, mut now) = (vec![0.0; n], vec![0.0; n]);
-        signal.iter().for_each(|&(item, entry)| now[item] = entry);
+        for &(item, entry) in signal {
+            now[item] = entry;
+        }
         for (j, &c) in self.coefficients.iter().enumerate() {
             for (out, now) in out.iter_mut().zip(&now) {
                 *out += c * now;
@@ -397,7 +414,9 @@ impl Filter {
         }
         dot_rows(self.isa, &heard, self.vectors.as_slice(), &mut out);
         let weight = self.knobs.ideal as f32;
-        out.iter_mut().for_each(|entry| *entry *= weight);
+        for entry in &mut out {
+            *entry *= weight;
+        }
         out
     }
 
@@ -416,10 +435,20 @@ impl Filter {
 
 impl Model for Filter {
     fn predict(&self, query: Query) -> f32 {
-        let Some(item) = query.item else { return 0.0 };
-        let mut scores = vec![0.0; self.graph.items.len()];
-        self.predict_all(query.user, query.time, &mut scores);
-        scores[item.index()]
+        let (Some(user), Some(item)) = (query.user, query.item) else { return 0.0 };
+        let place = &self.asked[user.index() % PLACES];
+        // A thread that panicked has left whole scores or none.
+        let mut asked = place.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*asked {
+            Some((known, scores)) if *known == user => scores[item.index()],
+            _ => {
+                let mut scores = vec![0.0; self.graph.items.len()];
+                self.predict_all(Some(user), query.time, &mut scores);
+                let score = scores[item.index()];
+                *asked = Some((user, scores));
+                score
+            }
+        }
     }
 
     fn predict_all(&self, user: Option<User>, _time: Option<Time>, out: &mut [f32]) {
@@ -570,7 +599,8 @@ mod tests {
             }
             // What V keeps of R̃ᵀR̃: three ones, or all of it.
             let square = dense(&graph.taken);
-            let trace: f64 = (0..33).map(|i| (0..33).map(|j| project(i, j) * square[j][i]).sum::<f64>()).sum();
+            let trace: f64 =
+                (0..33).map(|i| (0..33).map(|j| project(i, j) * square[j][i]).sum::<f64>()).sum();
             let whole: f64 = (0..33).map(|i| square[i][i]).sum();
             let expected = if rank == 3 { 3.0 } else { whole };
             assert!((trace - expected).abs() < 1e-3, "{rank}: {trace} and {expected}");

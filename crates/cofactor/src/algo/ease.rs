@@ -334,8 +334,8 @@ mod tests {
             let ease = Ease { reg, ..Ease::default() };
             let model = ease.fit(&train, &mut Run::new(1, 2).unwrap()).unwrap();
             for j in 0..items {
-                for i in 0..items {
-                    let expected = if i == j { 0.0 } else { -p[j][i] / p[i][i] };
+                for (i, row) in p.iter().enumerate() {
+                    let expected = if i == j { 0.0 } else { -row[j] / row[i] };
                     let found = f64::from(model.weights.weight(j, i));
                     assert!((found - expected).abs() < 1e-4, "n = {n}, {j} {i}: {found} and {expected}");
                 }

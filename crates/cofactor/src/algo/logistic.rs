@@ -220,7 +220,10 @@ impl Logistic {
 /// Says what unknown items are, and checks that everything is finite.
 fn finish(run: &Run<'_>, active: &[u32], factors: &mut Factors) -> Result<()> {
     let biases = factors.user_bias.iter().chain(&factors.item_bias);
-    if !(factors.users.is_finite() && factors.items.is_finite() && biases.clone().all(|bias| bias.is_finite())) {
+    if !(factors.users.is_finite()
+        && factors.items.is_finite()
+        && biases.clone().all(|bias| bias.is_finite()))
+    {
         let what = "a factor is no longer finite".to_owned();
         return Err(Error::Diverged { epoch: run.epochs().len(), what, hint: HINT.to_owned() });
     }
@@ -556,7 +559,8 @@ impl Newton<'_> {
         // A direction that nothing determines is left at zero.
         self.equations.clear(held.max(1e-6));
         let matrix = self.model.factors.items.as_slice();
-        self.equations.add(self.isa, Samples { matrix, rows: items, weights: Some(&weights), targets: &errors });
+        self.equations
+            .add(self.isa, Samples { matrix, rows: items, weights: Some(&weights), targets: &errors });
         let held: Vec<f32> = chance.p.iter().map(|&p| -held * p).collect();
         self.equations.add_to_right_hand_side(&held);
         self.equations.factor(self.isa);
@@ -602,8 +606,7 @@ impl Newton<'_> {
             let mut p = vec![0.0; q.len()];
             p[..k].copy_from_slice(&chance.p);
             let product = dot(self.isa, &p, q);
-            let sigma =
-                sigmoid(product + (chance.bias + self.model.factors.item_bias[item.index()]));
+            let sigma = sigmoid(product + (chance.bias + self.model.factors.item_bias[item.index()]));
             let by = taken * (1.0 - sigma) * sigma.mul_add(product, 1.0);
             let own: Vec<f32> = q[..k].iter().map(|&q| by * q).collect();
             let change: Vec<f32> = own.iter().zip(&right).map(|(own, right)| own - right).collect();

@@ -58,7 +58,10 @@ fn the_gradients_are_those_of_the_papers() {
     assert_eq!(gradient(&with("mf", &[]), 0), "−2e_ui·q_i + 2λw_u·p_u");
     assert_eq!(gradient(&with("svdpp", &[]), 2), "−2e_ui·s_u·n_u^−½(q_i + w_i) + 2λ_s·y_j");
     assert_eq!(gradient(&with("bpr", &[]), 0), "−(1 − σ(x̂_uij))(q_i − q_j) + 2λp_u");
-    assert_eq!(gradient(&with("logistic", &[]), 0), "−Σ_{i∈N(u)} αr_ui(1 − σ(z_ui))q_i + Σ_i σ(z_ui)·q_i + 2λp_u");
+    assert_eq!(
+        gradient(&with("logistic", &[]), 0),
+        "−Σ_{i∈N(u)} αr_ui(1 − σ(z_ui))q_i + Σ_i σ(z_ui)·q_i + 2λp_u"
+    );
     let equation = |name: &str, at: usize| {
         let derivation = with(name, &[]);
         let (_, equation) = derivation.parts[0].gradients[at].equation.clone().unwrap();

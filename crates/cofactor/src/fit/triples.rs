@@ -63,9 +63,10 @@ impl<'a> Draws<'a> {
         let mut biases = cut(&mut item_bias, &deal.bounds);
         let mut pulls = 0.0;
         for stratum in 0..self.blocks {
-            let jobs = users.par_iter_mut().zip(hands.par_iter_mut()).zip(biases.par_iter_mut()).enumerate();
-            let one = |(a, ((users, items), item_bias)): (usize, ((&mut &mut [f32], &mut &mut [f32]), &mut &mut [f32]))| {
-                let rows = Contrasted { users, items, item_bias };
+            let rows = users.iter_mut().zip(&mut hands).zip(&mut biases);
+            let jobs: Vec<Contrasted<'_>> =
+                rows.map(|((users, items), item_bias)| Contrasted { users, items, item_bias }).collect();
+            let one = |(a, rows): (usize, Contrasted<'_>)| {
                 // A request to stop is heard by block.
                 if interrupt.requested() {
                     return 0.0;
@@ -73,7 +74,7 @@ impl<'a> Draws<'a> {
                 let mut bag = deal.bag(seed, (a, (a + stratum) % self.blocks));
                 contrast(isa, step, stride, &mut bag, rows)
             };
-            let found: Vec<f64> = run.pool().install(|| jobs.map(one).collect());
+            let found: Vec<f64> = run.pool().install(|| jobs.into_par_iter().enumerate().map(one).collect());
             pulls += found.into_iter().sum::<f64>();
             hands.rotate_left(1);
             biases.rotate_left(1);
@@ -206,7 +207,8 @@ mod tests {
             let deal = Deal::new(&draws, &run, epoch);
             let mut found = BTreeSet::new();
             for (a, c) in (0..3).flat_map(|a| (0..3).map(move |c| (a, c))) {
-                let (first, hand) = (draws.user_bounds[a] as u32, &deal.order[deal.bounds[c]..deal.bounds[c + 1]]);
+                let (first, hand) =
+                    (draws.user_bounds[a] as u32, &deal.order[deal.bounds[c]..deal.bounds[c + 1]]);
                 for pair in &deal.pairs[deal.starts[a * 3 + c]..deal.starts[a * 3 + c + 1]] {
                     found.insert((first + pair.user, hand[pair.item as usize]));
                 }
