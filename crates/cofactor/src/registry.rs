@@ -25,6 +25,9 @@ pub static ALGORITHMS: &[Entry] = &[
     Entry::of::<algo::itemknn::ItemKnn>(),
     Entry::of::<algo::ease::Ease>(),
     Entry::of::<algo::ials::Ials>(),
+    Entry::of::<algo::bpr::Bpr>(),
+    Entry::of::<algo::logistic::Logistic>(),
+    Entry::of::<algo::chebycf::ChebyCf>(),
 ];
 
 /// The algorithm of that name.

@@ -16,6 +16,7 @@
     reason = "without link-time optimization the functions of an iterator stay calls, which cost a loop over lanes several times its work"
 )]
 
+mod contrast;
 mod dot;
 pub mod gibbs;
 mod half;
@@ -30,11 +31,12 @@ mod row;
 mod sgd;
 pub mod twin;
 
+pub use contrast::{Contrast, Contrasted, Pull, Triples, contrast};
 pub use dot::{dot, dot_rows};
 pub use half::{by_sample, from_half, to_half};
 pub use isa::Isa;
 use lanes::Lanes;
-pub use link::Link;
+pub use link::{Link, sigmoid, sigmoids};
 pub use normal::{Gram, NormalEquations, Samples};
 pub use product::{Rows, add_product};
 pub use products::{Packed, products, products_above};

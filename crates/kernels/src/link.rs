@@ -1,5 +1,9 @@
 //! From an inner product to a predicted rating.
 
+use fearless_simd::{Simd, dispatch};
+
+use crate::Isa;
+
 /// How the predicted rating r̂ = g(z) comes from the inner product and the biases, z.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub enum Link {
@@ -62,15 +66,28 @@ impl Link {
 }
 
 /// σ(z) with the same bits on every machine: additions and products alone, so it costs a pass of descent little.
-#[inline]
-fn sigmoid(z: f32) -> f32 {
+#[inline(always)]
+pub fn sigmoid(z: f32) -> f32 {
     1.0 / (1.0 + exp(-z))
+}
+
+/// σ of each, in place; the same bits as [`sigmoid`].
+pub fn sigmoids(isa: Isa, values: &mut [f32]) {
+    dispatch!(isa.0, simd => each_sigmoid(simd, values));
+}
+
+/// A plain loop, which the compiler turns into vectors of these instructions.
+#[inline(always)]
+fn each_sigmoid<S: Simd>(_simd: S, values: &mut [f32]) {
+    for value in values {
+        *value = sigmoid(*value);
+    }
 }
 
 /// eˣ to about one unit in the last place, x taken as at most 87 from zero.
 ///
 /// With n the whole number nearest to x/ln 2: eˣ = 2ⁿ·eʸ, and for y = x − n·ln 2, at most 0.35 from zero, the series is at its end after six terms.
-#[inline]
+#[inline(always)]
 fn exp(x: f32) -> f32 {
     /// Added to a small number, it leaves the nearest whole number in the last bits.
     const ROUND: f32 = 12_582_912.0;
@@ -117,6 +134,18 @@ mod tests {
         }
         assert_eq!((exp(-1e30), exp(0.0)), (exp(-87.0), 1.0));
         assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn many_at_once_have_the_same_bits() {
+        let values: Vec<f32> = (-500..500).map(|step| step as f32 * 0.2).collect();
+        for isa in Isa::all() {
+            let mut found = values.clone();
+            sigmoids(isa, &mut found);
+            for (found, &value) in found.iter().zip(&values) {
+                assert_eq!(found.to_bits(), sigmoid(value).to_bits(), "{}", isa.name());
+            }
+        }
     }
 
     #[test]

@@ -100,7 +100,7 @@ pub fn shift_rows(isa: Isa, rows: &[u32], keep: f32, by: &[f32], matrix: &mut [f
 const ANY: usize = 0;
 
 /// A vector of 8 or 16 lanes.
-trait Lanes<S: Simd>: SimdFloat<S, Element = f32> {
+pub(crate) trait Lanes<S: Simd>: SimdFloat<S, Element = f32> {
     /// The sum of the lanes, added in halves.
     fn total(self, simd: S) -> f32;
 }

@@ -1,7 +1,10 @@
 //! The readable definitions of the kernels: what they compute, lane by lane, in plain loops.
 
 use crate::normal::{NO_CORNER, NO_PIVOT, NOTHING};
-use crate::{Block, Entry, Errors, LANES, Mates, Own, PacedSgd, RowStep, Rows, Samples, Sgd, narrow, padded};
+use crate::{
+    Block, Contrast, Contrasted, Entry, Errors, LANES, Mates, Own, PacedSgd, Pull, RowStep, Rows, Samples,
+    Sgd, Triples, narrow, padded, sigmoid,
+};
 
 /// Σ a·b in 16 partial sums, which are then added in halves: 16 → 8 → 4 → 2 → 1.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -151,6 +154,44 @@ pub fn row(step: &RowStep, own: Own<'_>, mates: Mates<'_>, mut error: impl FnMut
             }
         }
     }
+}
+
+/// One pass of stochastic gradient descent over triples of a user u, an item i that u took and an item j that u did not take; returns the sum of the pulls.
+///
+/// With the lead x = b_i + p_uᵀq_i − b_j − p_uᵀq_j and the pull g, both taken before anything moves, by η and κ = 1 − ηλ:
+/// p_u ← κp_u + ηg(q_i − q_j), q_i ← κq_i + ηg·p_u, q_j ← κq_j − ηg·p_u, b_i ← κb_i + ηg, b_j ← κb_j − ηg.
+pub fn contrast(step: &Contrast<'_>, stride: usize, triples: &mut dyn Triples, rows: Contrasted<'_>) -> f64 {
+    let Contrasted { users, items, item_bias } = rows;
+    let row = |row: u32| row as usize * stride..(row as usize + 1) * stride;
+    let mut pulls = 0.0;
+    while let Some((user, taken)) = triples.pair() {
+        let draws = if let Pull::Violation { weights, .. } = step.pull { weights.len() } else { 1 };
+        let found = (0..draws).map_while(|draw| triples.other(user).map(|other| (draw, other))).find_map(
+            |(draw, other)| {
+                let score = |item: u32| item_bias[item as usize] + dot(&users[row(user)], &items[row(item)]);
+                let lead = score(taken) - score(other);
+                match step.pull {
+                    Pull::Logistic => Some((other, sigmoid(-lead))),
+                    Pull::Violation { margin, weights } => (lead < margin).then(|| (other, weights[draw])),
+                }
+            },
+        );
+        let Some((other, pull)) = found else { continue };
+        pulls += f64::from(pull);
+        let by = step.rate * pull;
+        for (item, by) in [(taken, by), (other, -by)] {
+            let bias = &mut item_bias[item as usize];
+            *bias = step.keep.mul_add(*bias, by);
+        }
+        for f in 0..stride {
+            let (p, i, j) = (row(user).start + f, row(taken).start + f, row(other).start + f);
+            let (a, b, c) = (users[p], items[i], items[j]);
+            users[p] = step.keep.mul_add(a, by * (b - c));
+            items[i] = step.keep.mul_add(b, by * a);
+            items[j] = step.keep.mul_add(c, -by * a);
+        }
+    }
+    pulls
 }
 
 /// Σ over some rows of a matrix, in their order.

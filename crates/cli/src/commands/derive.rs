@@ -29,7 +29,7 @@ ratings, inner products, norms, powers, σ and ln); it is no computer algebra sy
 differences of the objective, and a step of the training itself. It ends with 1 if they differ by more
 than rounding explains.")]
 pub(crate) struct Args {
-    /// The model: one of `cofactor models`, or ials, bpr, logistic-mf
+    /// The model: one of `cofactor models` that learns by a gradient or by normal equations
     model: Option<String>,
     /// A named set of the model's parameters
     #[arg(long, short, value_name = "NAME")]
@@ -104,7 +104,7 @@ fn print(derivation: &Derivation, checks: &[Checked], context: &mut Context) -> 
         table.row(row("central finite differences", &checked.differences));
         match &checked.training {
             Some(training) => table.row(row("a step of the training", training)),
-            None => table.row(["no algorithm trains this yet", "", "", "", ""].map(Cell::from)),
+            None => table.row(["no training is at hand", "", "", "", ""].map(Cell::from)),
         }
         out.table(&table)?;
         let (style, word) = if checked.passed() { (GOOD, "They agree.") } else { (BAD, "They differ.") };

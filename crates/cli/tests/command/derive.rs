@@ -33,7 +33,6 @@ fn a_check_prints_the_largest_differences() {
     assert_eq!(check["passed"], true);
     assert!(check["training"]["values"].as_u64().unwrap() > 1000);
     assert!(check["training"]["largest"].as_f64().unwrap() > 0.0, "f32 rounds");
-    assert!(scratch.json("derive bpr --check")["objectives"][0]["check"]["training"].is_null());
 }
 
 #[test]
@@ -42,7 +41,7 @@ fn what_has_no_derivation_is_answered_with_what_has() {
     let said = scratch.run("derive alss");
     assert_eq!(said.status, Some(2));
     assert!(
-        said.err.contains("did you mean 'als'?") && said.err.contains("ials, bpr, logistic-mf"),
+        said.err.contains("did you mean 'als'?") && said.err.contains("ials, bpr, logistic"),
         "{}",
         said.err
     );

@@ -744,8 +744,8 @@ mod tests {
     fn objective(ials: &Ials, train: &Ratings, factors: &Factors) -> f64 {
         let (m, n) = (train.users(), train.items());
         let (mut total, mut by_user, mut by_item) = (0.0, vec![0.0; m], vec![0.0; n]);
-        for (u, of_user) in by_user.iter_mut().enumerate() {
-            for (i, of_item) in by_item.iter_mut().enumerate() {
+        for (u, by_user) in by_user.iter_mut().enumerate() {
+            for (i, by_item) in by_item.iter_mut().enumerate() {
                 let row = train.row(User(u as u32));
                 let rating =
                     row.iter().find(|rated| rated.item.index() == i).map(|rated| f64::from(rated.value));
@@ -764,8 +764,8 @@ mod tests {
                     total += ials.unobserved * x * x;
                 }
                 if taken {
-                    *of_user += 1.0;
-                    *of_item += 1.0;
+                    *by_user += 1.0;
+                    *by_item += 1.0;
                 }
             }
         }

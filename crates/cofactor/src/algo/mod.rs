@@ -3,10 +3,13 @@
 pub mod als;
 pub mod baseline;
 pub mod bfm;
+pub mod bpr;
+pub mod chebycf;
 pub mod ease;
 pub mod ials;
 pub mod itemknn;
 pub mod knn;
+pub mod logistic;
 pub mod mf;
 pub mod nmf;
 pub mod popular;

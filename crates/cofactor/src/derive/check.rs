@@ -34,7 +34,7 @@ pub struct Checked {
     /// The symbolic gradient against central finite differences, in parts of 1 + |gradient|.
     pub differences: Compared,
     /// A step along the symbolic gradient (or the solution of the symbolic equations) against the training's, both in the units of the gradient (or in parts of 1 + |solution|);
-    /// `None` where no algorithm trains this objective.
+    /// `None` for an objective without a training.
     pub training: Option<Compared>,
 }
 
@@ -229,21 +229,18 @@ fn compare_training(
     point: usize,
     compared: &mut Compared,
 ) -> Result<()> {
-    let all = &sample.rated;
-    let (user, item) = all[point * 5 % all.len()];
-    let visited: Vec<(usize, usize)> = match training.visits {
-        Visits::OneRating => vec![(user, item)],
-        Visits::OneUser => all.iter().copied().filter(|(u, _)| *u == user).collect(),
-        Visits::OneItem => all.iter().copied().filter(|(_, i)| *i == item).collect(),
-        Visits::Everything => all.clone(),
-    };
+    let (visited, terms) = visited(training.visits, sample, point);
     let mut trained = sample.clone();
     (training.run)(&mut trained, &visited)?;
     if trained == *sample {
         return Err(Error::unsupported("training moved nothing", "give it a learning rate above zero"));
     }
     let descends = matches!(part.objective.method, Method::Stochastic | Method::Gradient);
-    let expected = if descends { descended(part, sample, &visited)? } else { solved(part, sample)? };
+    let expected = match part.objective.method {
+        Method::Stochastic => descended(part, sample, &terms)?,
+        Method::Gradient => descended_by_side(part, sample)?,
+        Method::NormalEquations(_) | Method::Coordinates => solved(part, sample)?,
+    };
     let letters: Vec<String> = part.gradients.iter().map(|gradient| key(&gradient.unknown.symbol)).collect();
     for (name, at, expected) in expected.iter().filter(|(name, ..)| letters.iter().any(|l| l == name)) {
         for (expected, found) in expected.iter().zip(trained.get(name, at).unwrap_or_default()) {
@@ -254,15 +251,34 @@ fn compare_training(
     Ok(())
 }
 
-/// The values after a step of f64 along the symbolic gradient at each rating in turn; all letters of a rating move from where they stood.
-fn descended(part: &Part, sample: &Sample, visited: &[(usize, usize)]) -> Result<Sample> {
+/// The pairs that a stretch of training is given, and the terms of the objective that it visits.
+fn visited(visits: Visits, sample: &Sample, point: usize) -> (Vec<(usize, usize)>, Vec<Binding>) {
+    let all = &sample.rated;
+    let (user, item) = all[point * 5 % all.len()];
+    let pairs: Vec<(usize, usize)> = match visits {
+        Visits::OneRating => vec![(user, item)],
+        Visits::OneTriple => {
+            let triples = sample.members(Set::Triples, &Binding::new());
+            let triple = triples[point * 5 % triples.len()].clone();
+            let (user, taken, other) = (triple[0].1, triple[1].1, triple[2].1);
+            return (vec![(user, taken), (user, other)], vec![triple]);
+        }
+        Visits::OneUser => all.iter().copied().filter(|(u, _)| *u == user).collect(),
+        Visits::OneItem => all.iter().copied().filter(|(_, i)| *i == item).collect(),
+        Visits::Everything => all.clone(),
+    };
+    let terms = pairs.iter().map(|&(user, item)| vec![('u', user), ('i', item)]).collect();
+    (pairs, terms)
+}
+
+/// The values after a step of f64 along the symbolic gradient at each term in turn; all letters of a term move from where they stood.
+fn descended(part: &Part, sample: &Sample, terms: &[Binding]) -> Result<Sample> {
     let mut values = sample.clone();
-    for &(user, item) in visited {
-        let at = vec![('u', user), ('i', item)];
+    for at in terms {
         let mut moves = Vec::new();
         for gradient in &part.gradients {
             let unknown = &gradient.unknown.symbol;
-            for bound in bindings(unknown, &values, &at) {
+            for bound in bindings(unknown, &values, at) {
                 let slopes = value(gradient.expr(), values.length(unknown), &values, &bound)?;
                 let rate = value(&gradient.unknown.rate, 1, &values, &bound)?[0];
                 moves.push((key(unknown), place(unknown, &bound), slopes, rate));
@@ -272,6 +288,26 @@ fn descended(part: &Part, sample: &Sample, visited: &[(usize, usize)]) -> Result
             let old = values.get(&name, &at).unwrap_or_default();
             let new = old.iter().zip(slopes).map(|(value, slope)| value - rate * slope).collect();
             values.set(&name, &at, new);
+        }
+    }
+    Ok(values)
+}
+
+/// The values after a step of f64 along the symbolic gradient of the whole, of the users' letters and then of the items'.
+fn descended_by_side(part: &Part, sample: &Sample) -> Result<Sample> {
+    let mut values = sample.clone();
+    for side in ["u", "i"] {
+        let before = values.clone();
+        for gradient in part.gradients.iter().filter(|gradient| gradient.unknown.symbol.index == side) {
+            let unknown = &gradient.unknown.symbol;
+            for at in rows(unknown, &before) {
+                let bound: Binding = unknown.index.chars().zip(at.iter().copied()).collect();
+                let slopes = value(gradient.expr(), before.length(unknown), &before, &bound)?;
+                let rate = value(&gradient.unknown.rate, 1, &before, &bound)?[0];
+                let old = before.get(&key(unknown), &at).unwrap_or_default();
+                let new = old.iter().zip(slopes).map(|(value, slope)| value - rate * slope).collect();
+                values.set(&key(unknown), &at, new);
+            }
         }
     }
     Ok(values)

@@ -28,7 +28,7 @@ pub use symbolic::symbolic;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::fit::objective::{Expr, Method, Objective, Unknown, implicit};
+use crate::fit::objective::{Expr, Method, Objective, Unknown};
 use crate::registry::{self, ALGORITHMS};
 
 /// A model with its objectives, each derived.
@@ -37,9 +37,9 @@ pub struct Derivation {
     pub name: String,
     /// One line about it.
     pub title: String,
-    /// Its parameters with their values; empty where no algorithm is there yet.
+    /// Its parameters with their values.
     pub config: Map<String, Value>,
-    /// The head of its source file as Markdown; empty where there is none.
+    /// The head of its source file as Markdown.
     pub documentation: String,
     /// Most models have one; SVD++ has one for each kind of pass.
     pub parts: Vec<Part>,
@@ -64,20 +64,9 @@ pub struct Gradient {
     pub equation: Option<(Vec<Step>, Equation)>,
 }
 
-/// An objective that no algorithm of the registry trains yet: name, title and where it stands.
-type Known = (&'static str, &'static str, fn() -> Objective);
-
-/// Objectives without an algorithm; one that the registry has by now is taken from there.
-const WITHOUT_ALGORITHM: &[Known] = &[
-    ("bpr", "Bayesian personalized ranking", implicit::bpr),
-    ("logistic-mf", "logistic matrix factorization for implicit feedback", implicit::logistic_mf),
-];
-
 /// The models that have a derivation, by name.
 pub fn names() -> Vec<&'static str> {
-    let registered = ALGORITHMS.iter().filter(|entry| derives(entry)).map(|entry| entry.name);
-    let others = WITHOUT_ALGORITHM.iter().map(|(name, ..)| *name);
-    registered.chain(others.filter(|name| registry::find(name).is_err())).collect()
+    ALGORITHMS.iter().filter(|entry| derives(entry)).map(|entry| entry.name).collect()
 }
 
 fn derives(entry: &registry::Entry) -> bool {
@@ -89,42 +78,21 @@ fn derives(entry: &registry::Entry) -> bool {
 /// # Errors
 /// No model of that name has a derivation, or a parameter is unknown or out of range.
 pub fn find(name: &str, preset: Option<&str>, pairs: &[(String, String)]) -> Result<Derivation> {
-    if let Ok(entry) = registry::find(name) {
-        let algorithm = entry.configure_written(preset, pairs)?;
-        let objectives = algorithm.objectives();
-        if objectives.is_empty() {
-            return Err(Error::unsupported(
-                format!("{name} learns nothing by a gradient: there is nothing to derive"),
-                format!("these have a derivation: {}", names().join(", ")),
-            ));
-        }
-        let (title, documentation) = (entry.title.to_owned(), entry.documentation());
-        let parts = objectives.into_iter().map(derive).collect::<Result<_>>()?;
-        return Ok(Derivation {
-            name: name.to_owned(),
-            title,
-            config: algorithm.config(),
-            documentation,
-            parts,
-        });
-    }
-    let Some((name, title, objective)) = WITHOUT_ALGORITHM.iter().find(|(known, ..)| *known == name) else {
+    let Ok(entry) = registry::find(name) else {
         let known = names().into_iter().map(str::to_owned).collect();
         return Err(Error::UnknownName { kind: "model with a derivation", name: name.to_owned(), known });
     };
-    if let Some((key, _)) = pairs.first() {
-        return Err(Error::UnknownName { kind: "parameter", name: key.clone(), known: Vec::new() });
+    let algorithm = entry.configure_written(preset, pairs)?;
+    let objectives = algorithm.objectives();
+    if objectives.is_empty() {
+        return Err(Error::unsupported(
+            format!("{name} learns nothing by a gradient: there is nothing to derive"),
+            format!("these have a derivation: {}", names().join(", ")),
+        ));
     }
-    if let Some(preset) = preset {
-        return Err(Error::UnknownName { kind: "preset", name: preset.to_owned(), known: Vec::new() });
-    }
-    Ok(Derivation {
-        name: (*name).to_owned(),
-        title: (*title).to_owned(),
-        config: Map::new(),
-        documentation: String::new(),
-        parts: vec![derive(objective())?],
-    })
+    let (title, documentation) = (entry.title.to_owned(), entry.documentation());
+    let parts = objectives.into_iter().map(derive).collect::<Result<_>>()?;
+    Ok(Derivation { name: name.to_owned(), title, config: algorithm.config(), documentation, parts })
 }
 
 /// The derivation of a model with this configuration, as a report or a model file holds it; `None` for one without, or of another version.

@@ -14,4 +14,5 @@ pub mod sets;
 pub mod sweep;
 pub mod taken;
 pub(crate) mod top;
+pub mod triples;
 pub mod whole;

@@ -32,6 +32,14 @@ pub enum Purpose {
     Chain = 8,
     /// What a sweep of a chain draws beside its weights; by chain and sweep.
     Sweep = 9,
+    /// How the items are dealt into blocks; by epoch.
+    ItemDeal = 10,
+    /// Which triples are drawn; by epoch and block.
+    Triples = 11,
+    /// Which triples somebody new is folded in by.
+    FoldIn = 12,
+    /// Where a search for a subspace starts; by row.
+    Subspace = 13,
     /// Which parameters a trial of a search has; by trial.
     Proposal = 20,
     /// Where a derivation is checked; by point.

@@ -355,7 +355,7 @@ fn run_all(
 }
 
 /// b: enough blocks for the cache, for the threads of any machine, and for 16-bit places; the same on every machine.
-fn block_count(train: &Ratings, stride: usize) -> usize {
+pub(super) fn block_count(train: &Ratings, stride: usize) -> usize {
     let staying = train.users().min(train.items());
     let for_cache = (staying * stride * size_of::<f32>()).div_ceil(STAYING_BYTES);
     let for_threads = ((train.len() / BLOCK_RATINGS) as f64).sqrt() as usize;
@@ -368,7 +368,7 @@ fn block_count(train: &Ratings, stride: usize) -> usize {
 }
 
 /// Bounds of `blocks` contiguous ranges that hold about the same number of ratings, and at most [`BLOCK_ROWS`] rows each.
-fn balanced_bounds(counts: &[usize], blocks: usize) -> Vec<usize> {
+pub(super) fn balanced_bounds(counts: &[usize], blocks: usize) -> Vec<usize> {
     let total: usize = counts.iter().sum();
     let mut bounds = vec![0];
     let (mut seen, mut row) = (0, 0);
@@ -394,7 +394,7 @@ fn block_of_each(bounds: &[usize]) -> Vec<u32> {
 }
 
 /// Cuts a slice at the bounds, of which the first is 0 and the last its length.
-fn cut<'p, T>(mut slice: &'p mut [T], bounds: &[usize]) -> Vec<&'p mut [T]> {
+pub(super) fn cut<'p, T>(mut slice: &'p mut [T], bounds: &[usize]) -> Vec<&'p mut [T]> {
     let mut parts = Vec::with_capacity(bounds.len() - 1);
     for range in bounds.windows(2) {
         let (part, rest) = slice.split_at_mut(range[1] - range[0]);

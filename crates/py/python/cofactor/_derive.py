@@ -23,7 +23,7 @@ class Check:
     differences: float
     """The largest difference from central finite differences of the objective, in parts of 1 + |gradient|."""
     training: float | None
-    """The largest difference from a step of the training itself; `None` where no algorithm trains the objective."""
+    """The largest difference from a step of the training itself; `None` for an objective without a training."""
     passed: bool
     """Whether both are no more than rounding explains."""
 
@@ -71,8 +71,7 @@ class Derivation:
 def derive(model: str, *, preset: str | None = None, **parameters: object) -> Derivation:
     """The derivation of a model's gradient from its objective, each rule applied step by step and named.
 
-    `model` is a name of `cofactor.models()` that learns by a gradient or by normal equations, or `ials`, `bpr` or `logistic-mf`, which
-    have no algorithm yet; preset and parameters choose the variant, such as `link="logistic"`.
+    `model` is a name of `cofactor.models()` that learns by a gradient or by normal equations; preset and parameters choose the variant, such as `link="logistic"`.
 
         print(cofactor.derive("mf", preset="lesson").text)
 

@@ -13,6 +13,13 @@ __all__ = [
     "ALS",
     "NMF",
     "BFM",
+    "Popular",
+    "Itemknn",
+    "EASE",
+    "IALS",
+    "BPR",
+    "Logistic",
+    "Chebycf",
 ]
 
 class Baseline(Model):
@@ -173,6 +180,114 @@ class BFM(Model):
         samples: int | None = None,
         keep: int | None = None,
         preset: Literal['ml-100k', 'ml-1m'] | None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class Popular(Model):
+    def __init__(
+        self,
+        *,
+        implicit_from: float | None = None,
+        preset: None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class Itemknn(Model):
+    def __init__(
+        self,
+        *,
+        implicit_from: float | None = None,
+        weighting: Literal['cosine', 'tfidf', 'bm25'] | None = None,
+        neighbours: int | None = None,
+        saturation: float | None = None,
+        length: float | None = None,
+        preset: None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class EASE(Model):
+    def __init__(
+        self,
+        *,
+        implicit_from: float | None = None,
+        reg: float | None = None,
+        preset: None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class IALS(Model):
+    def __init__(
+        self,
+        *,
+        implicit_from: float | None = None,
+        dislike: float | None = None,
+        factors: int | None = None,
+        reg: float | None = None,
+        reg_power: float | None = None,
+        unobserved: float | None = None,
+        zeros: Literal['all', 'untaken'] | None = None,
+        weighting: Literal['constant', 'linear', 'log'] | None = None,
+        alpha: float | None = None,
+        solver: Literal['cholesky', 'cg', 'blocks'] | None = None,
+        cg_steps: int | None = None,
+        block: int | None = None,
+        momentum: bool | None = None,
+        epochs: int | None = None,
+        spread: float | None = None,
+        preset: Literal['ml-1m-ncf', 'hu'] | None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class BPR(Model):
+    def __init__(
+        self,
+        *,
+        implicit_from: float | None = None,
+        sampling: Literal['uniform', 'warp'] | None = None,
+        draws: int | None = None,
+        factors: int | None = None,
+        rate: float | None = None,
+        decay: float | None = None,
+        reg: float | None = None,
+        epochs: int | None = None,
+        spread: float | None = None,
+        preset: None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class Logistic(Model):
+    def __init__(
+        self,
+        *,
+        implicit_from: float | None = None,
+        factors: int | None = None,
+        alpha: float | None = None,
+        rate: float | None = None,
+        reg: float | None = None,
+        epochs: int | None = None,
+        spread: float | None = None,
+        preset: None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class Chebycf(Model):
+    def __init__(
+        self,
+        *,
+        implicit_from: float | None = None,
+        degree: int | None = None,
+        flatness: float | None = None,
+        rank: int | None = None,
+        ideal: float | None = None,
+        popularity: float | None = None,
+        preset: Literal['gowalla'] | None = None,
         seed: int = 42,
         threads: int = 0,
     ) -> None: ...

@@ -1,7 +1,6 @@
 //! What a model minimises, as an expression, and how training follows its gradient: what an algorithm's file says for `cofactor derive`.
 
 pub mod expression;
-pub mod implicit;
 pub mod sample;
 
 pub use expression::{
@@ -24,7 +23,7 @@ pub struct Objective {
     pub method: Method,
     /// Letters whose values are known, such as λ; all others are drawn when the gradient is checked.
     pub constants: Vec<(&'static str, f64)>,
-    /// The training itself; `None` where no algorithm trains this objective yet.
+    /// The training itself; `None` for an objective that is only differentiated.
     pub training: Option<Training>,
 }
 
@@ -42,7 +41,7 @@ pub struct Unknown {
 pub enum Method {
     /// A step downhill for each term of the objective's outermost sum.
     Stochastic,
-    /// A step downhill on the whole.
+    /// A step downhill on the whole: of everything that is the users', and then of what is the items'.
     Gradient,
     /// The whole is least where the gradient is zero: the unknowns of that many at a time are solved for together.
     NormalEquations(usize),
@@ -54,7 +53,7 @@ pub enum Method {
 pub struct Training {
     /// Which ratings it visits.
     pub visits: Visits,
-    /// Moves the values in the sample, given the ratings to visit, as training moves them.
+    /// Moves the values in the sample, given the ratings to visit, as training moves them. A triple is given as two pairs: what was taken, and what was not.
     pub run: Run,
 }
 
@@ -66,6 +65,8 @@ pub type Run = Box<dyn Fn(&mut Sample, &[(usize, usize)]) -> Result<()> + Send +
 pub enum Visits {
     /// One.
     OneRating,
+    /// One triple: a rating, and a pair without one.
+    OneTriple,
     /// All of one user, by item.
     OneUser,
     /// All of one item, by user.
