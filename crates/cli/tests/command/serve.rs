@@ -64,7 +64,7 @@ fn nothing_acknowledged_is_lost_when_it_is_killed() {
             .map(|writer| {
                 let address = address.clone();
                 std::thread::spawn(move || -> Vec<String> {
-                    (0..)
+                    (0..100_000)
                         .map(|number| format!("{round}-{writer}-{number}"))
                         .take_while(|id| acknowledges(&address, id))
                         .collect()

@@ -1,5 +1,7 @@
 //! The page and the JSON of a ladder.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 
 use super::ComparisonReport;
@@ -68,7 +70,8 @@ impl LadderReport {
             self.run.data.name
         );
         if let Some((rung, gain)) = largest {
-            lead += &format!(
+            let _ = write!(
+                lead,
                 " The step that gains most is {}: {} ({}).",
                 rung.label,
                 number(gain.mean, 4),

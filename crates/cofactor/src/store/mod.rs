@@ -121,7 +121,7 @@ impl ModelFile {
     /// # Errors
     /// [`Error::ModelFile`] says what is wrong with the file, [`Error::Io`] why it cannot be read.
     pub fn load(path: &Path) -> Result<Self> {
-        opened(path, "name a model file", |file, len| Self::read(file, len))
+        opened(path, "name a model file", Self::read)
     }
 
     fn read(input: impl Read + Seek, len: u64) -> frame::Checked<Self> {
