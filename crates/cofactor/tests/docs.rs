@@ -43,7 +43,15 @@ fn each_promise_of_the_threat_model_is_held_by_tests_that_there_are() {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut sources = BTreeMap::new();
-    for folder in ["crates/cofactor", "crates/cli", "crates/kernels", "crates/py/src", "crates/py/tests"] {
+    for folder in [
+        "crates/cofactor",
+        "crates/cli",
+        "crates/kernels",
+        "crates/py/src",
+        "crates/py/tests",
+        "crates/server/src",
+        "crates/server/tests",
+    ] {
         below(&root.join(folder), &mut sources);
     }
     let page = fs::read_to_string(root.join("docs/threat-model.md")).expect("the page");

@@ -465,7 +465,8 @@ fn only_items_of_a_category_are_offered() {
 fn a_diverse_list_holds_items_that_differ_more() {
     let recommender = planted();
     let ask = |diversity: f32| {
-        recommender.recommend(Who::User("3"), &Request { n: 5, diversity, ..Request::default() })
+        let request = Request { n: 5, diversity, exclude_seen: false, ..Request::default() };
+        recommender.recommend(Who::User("3"), &request)
     };
     let factors = recommender.file().model.factors().unwrap();
     let likeness = |list: &Recommendation<'_>| -> f32 {
