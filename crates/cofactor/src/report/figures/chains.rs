@@ -36,9 +36,16 @@ fn trace(place: usize, one: &Convergence) -> String {
     let (low, high) = (all().fold(f64::MAX, f64::min), all().fold(f64::MIN, f64::max));
     let mut plot = Plot::new(Axis::linear(1.0, sweeps as f64, 6), Axis::rounded(low, high, 4));
     if one.burn_in > 0 && one.burn_in < sweeps {
-        let end = one.burn_in as f64 + 0.5;
-        plot.segment("guide", (end, f64::MIN), (end, f64::MAX));
-        plot.text("label quiet", (end, f64::MAX), (6, 14), Anchor::Start, "the draws from here on count");
+        // What lies beyond an end of the axis is drawn at the end.
+        let (end, beyond) = (one.burn_in as f64 + 0.5, high - low);
+        plot.segment("guide", (end, low - beyond), (end, high + beyond));
+        plot.text(
+            "label quiet",
+            (end, high + beyond),
+            (6, 14),
+            Anchor::Start,
+            "the draws from here on count",
+        );
     }
     for draws in &one.chains {
         plot.line("curve quiet", (1..).zip(draws).map(|(sweep, &draw)| (f64::from(sweep), f64::from(draw))));
