@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stderr, reason = "it speaks to the person who called it")]
 
+mod page;
 mod python;
 
 use std::process::{Command, ExitCode};
@@ -21,11 +22,13 @@ enum How {
     Cargo(&'static [&'static str]),
     /// By building the site of the documentation, whose links must lead somewhere.
     Site,
+    /// By the tests of the service's page in a browser.
+    Page,
     /// By the wheel's tests, or by their slow part.
     Python { slow: bool },
 }
 
-use How::{Cargo, Python, Site};
+use How::{Cargo, Page, Python, Site};
 
 const fn check(name: &'static str, purpose: &'static str, how: How) -> Check {
     Check { name, purpose, how, usual: true }
@@ -42,6 +45,7 @@ const CHECKS: &[Check] = &[
     ),
     check("docs", "the documentation's site, its links and anchors", Site),
     check("python", "the wheel, on the oldest and the newest Python at hand", Python { slow: false }),
+    check("page", "the page of the service, in Chromium", Page),
     Check {
         usual: false,
         ..check(
@@ -85,6 +89,7 @@ impl Check {
         let outcome = match self.how {
             Cargo(arguments) => cargo(arguments),
             Site => site(),
+            Page => page::check(),
             Python { slow } => python::check(slow),
         };
         if let Err(problem) = &outcome {
