@@ -152,12 +152,14 @@ fn a_bare_report_is_still_a_page() {
     report.folds = vec![serde_json::from_value(fold).unwrap()];
     report.diagnostics = None;
     report.example = None;
+    report.coverage.clear();
+    report.chains.clear();
     report.epochs.clear();
     report.data.histogram.clear();
     report.data.time_span = None;
     report.model.documentation.clear();
     let html = report.html();
-    for missing in ["learning", "items", "picks", "equations"] {
+    for missing in ["learning", "chains", "items", "picks", "equations"] {
         assert!(!html.contains(&format!("id=\"{missing}\"")), "{missing}");
     }
     assert!(!html.contains("<figure") && html.contains("mean ± deviation"));
