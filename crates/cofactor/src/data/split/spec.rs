@@ -340,7 +340,7 @@ mod tests {
         let cases = [
             (
                 "usr:0.2",
-                "no split is called 'usr'\n  help: did you mean 'user'? There are: user, random, kfold, official, \
+                "no split is called 'usr'\n  help: did you mean 'user'? There are: user, random, kfold, numpy-kfold, official, \
                  loo, time, strong, ncf, lightgcn, none",
             ),
             (
