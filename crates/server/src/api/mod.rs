@@ -121,6 +121,9 @@ async fn watched(State(app): State<App>, request: Request, next: Next) -> Respon
     let in_progress = Counted::of(&app);
     let mut response = if in_progress.before >= app.limits.requests as i64 {
         Problem::new(Kind::Unavailable, "too many requests are in progress").retry_after(1).into_response()
+    } else if announced(&request) > app.limits.body as u64 {
+        let most = format!("a body has at most {} bytes", app.limits.body);
+        Problem::new(Kind::TooLarge, most).into_response()
     } else {
         match tokio::time::timeout(app.limits.time, next.run(request)).await {
             Ok(response) => response,
@@ -143,6 +146,12 @@ async fn watched(State(app): State<App>, request: Request, next: Next) -> Respon
         headers.insert(REQUEST_ID, id);
     }
     response
+}
+
+/// The length of the body, as its sender announces it; one without a length is cut off where it grows too long.
+fn announced(request: &Request) -> u64 {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length.and_then(|length| length.parse().ok()).unwrap_or(0)
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
