@@ -26,7 +26,7 @@
 //! V is found by multiplying random vectors with R̃ᵀR̃ and making them orthonormal again, ten times.
 //!
 //! ## Cost
-//! Fit: O(N·rank + n·rank²), in parallel. Memory: 4·n·rank bytes, and the model is as large. All of a user's scores: O(KN + n·rank), some 15 ms for the 800,000 pairs of Gowalla.
+//! Fit: O(N·rank + n·rank²), in parallel. Memory: 4·n·rank bytes, and the model is as large. All of a user's scores: O(KN + n·rank), so that a request costs as much as a pass over all pairs.
 //!
 //! ## Unknown users and items
 //! Whoever has taken nothing, and what nobody has taken, scores zero. A newcomer is answered as a trained user with the same items is. What an item adds to a score is its own term of (2), which

@@ -26,8 +26,8 @@
 //! Then the items, with P fixed. G starts at zero (Adagrad). The loss of an epoch is the root of the mean of e², as the items' half begins.
 //!
 //! ## Cost
-//! O(mnk) an epoch, all of it in products of dense matrices, in parallel: 4·10⁹ multiplications and additions for a million pairs of MovieLens 1M at k = 64, where sampling would need N times as
-//! many random reads. Memory beside the model: P and Q twice more.
+//! O(mnk) an epoch, all of it in products of dense matrices, in parallel: 6·10⁹ multiplications and additions for MovieLens 1M at k = 64. For millions of users or items that is much; `ials` and
+//! `bpr` grow with N. Memory beside the model: P and Q twice more.
 //!
 //! ## Unknown users and items
 //! Whoever has taken nothing, and what nobody has taken, has no part in (2). Such a user is at zero, so that their order is that of b_i; such an item is at zero with the lowest bias of all. Somebody
