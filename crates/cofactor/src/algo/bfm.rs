@@ -267,6 +267,7 @@ impl Algorithm for Bfm {
             Target::Probit => Some(Levels::of(&design)?),
         };
         let mut groups = self.groups(&design, levels.as_ref(), run);
+        run.check()?;
         let sizes = (self.burn_in, self.chains, self.kept().count());
         let mut keeper = Keeper::new(&design, levels.as_ref(), self.factors, sizes);
         let mut running = run.valid().map(Running::new);
@@ -373,8 +374,9 @@ impl Bfm {
     /// The chains in groups of 16, or of 8 if there are more threads than groups. No chain's numbers depend on its group.
     fn groups(&self, design: &Design, levels: Option<&Levels>, run: &Run<'_>) -> Vec<Chains> {
         let lanes = if self.chains > 8 && self.chains.div_ceil(16) >= run.threads() { 16 } else { 8 };
-        let (seed, isa, start) = (run.seed(), run.isa(), (self.factors, self.spread as f32));
-        let group = |first: usize| Chains::new(design, levels, start, seed, (first, lanes), isa);
+        let (seed, start) = (run.seed(), (self.factors, self.spread as f32));
+        let means = (run.isa(), run.interrupt());
+        let group = |first: usize| Chains::new(design, levels, start, seed, (first, lanes), means);
         let firsts: Vec<usize> = (0..self.chains).step_by(lanes).collect();
         run.pool().install(|| firsts.into_par_iter().map(group).collect())
     }

@@ -337,7 +337,7 @@ impl Chains {
         (k, spread): (usize, f32),
         seed: u64,
         (first, lanes): (usize, usize),
-        isa: Isa,
+        (isa, interrupt): (Isa, &Interrupt),
     ) -> Self {
         let mut keys: Vec<u32> = vec![0; 2 * lanes];
         for chain in 0..lanes {
@@ -380,7 +380,7 @@ impl Chains {
         if design.has_days() {
             chains.days.start(&chains.keys, spread, |_| true);
         }
-        chains.refresh(design);
+        chains.refresh(design, interrupt);
         chains
     }
 
@@ -440,7 +440,7 @@ impl Chains {
     }
 
     /// Computes everything that follows from the weights: q, the levels and r.
-    pub(super) fn refresh(&mut self, design: &Design) {
+    pub(super) fn refresh(&mut self, design: &Design, interrupt: &Interrupt) {
         let (isa, lanes) = (self.isa, self.lanes);
         for f in 0..=self.factors() {
             self.users.compose(isa, &design.users, f, |_| true);
@@ -458,6 +458,9 @@ impl Chains {
             None => rest.chunks_exact_mut(lanes).zip(&design.values).for_each(|(row, &y)| row.fill(-y)),
         }
         for f in 0..=self.factors() {
+            if interrupt.requested() {
+                return;
+            }
             self.join(design, f, Joined::Now(0));
             let (session, item) = if f == 0 {
                 (&self.sessions[0], &self.items.sum[0])
@@ -534,7 +537,7 @@ impl Chains {
             self.draw_hidden(design, k, &mut streams, warming);
         }
         if self.sweeps.is_multiple_of(REFRESH) {
-            self.refresh(design);
+            self.refresh(design, interrupt);
         } else if self.probit.is_none() {
             self.error_sums(design, Some((k % 2, k)));
             self.measure();

@@ -8,6 +8,7 @@ use super::design::Design;
 use super::posterior::Keeper;
 use crate::error::{Error, Result};
 use crate::fit::model::Tensors;
+use crate::fit::run::Interrupt;
 
 /// Whether the state after so many sweeps is one that a fit can go on from.
 pub(super) fn is_whole(sweeps: usize) -> bool {
@@ -77,7 +78,8 @@ pub(super) fn restore(
     }
     for group in groups {
         group.sweeps = sweeps;
-        group.refresh(design);
+        // Once, and the next sweep listens.
+        group.refresh(design, &Interrupt::default());
     }
     keeper.load(&mut tensors)?;
     Ok(sweeps as usize)

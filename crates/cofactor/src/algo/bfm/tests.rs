@@ -275,7 +275,8 @@ fn every_chain_draws_what_the_plain_sampler_draws() {
         Parts { day: true, user_set: true, item_set: false },
     ] {
         let design = design(&ratings, parts);
-        let mut chains = Chains::new(&design, None, (2, 0.1), 11, (3, 8), Isa::detect());
+        let mut chains =
+            Chains::new(&design, None, (2, 0.1), 11, (3, 8), (Isa::detect(), &Interrupt::default()));
         let mut plain = Plain::new(&ratings, parts, VAGUE);
         for sweep in 1..=20_u32 {
             let mut expected = Vec::new();
@@ -311,8 +312,8 @@ fn every_chain_draws_what_the_plain_sampler_draws() {
 fn a_chain_is_the_same_in_a_group_of_8_and_of_16() {
     let ratings = ratings(4);
     let design = design(&ratings, ALL);
-    let mut wide = Chains::new(&design, None, (2, 0.1), 5, (0, 16), Isa::detect());
-    let mut narrow = Chains::new(&design, None, (2, 0.1), 5, (8, 8), Isa::detect());
+    let mut wide = Chains::new(&design, None, (2, 0.1), 5, (0, 16), (Isa::detect(), &Interrupt::default()));
+    let mut narrow = Chains::new(&design, None, (2, 0.1), 5, (8, 8), (Isa::detect(), &Interrupt::default()));
     // Long enough for everything to be computed anew in between.
     for _ in 0..20 {
         wide.sweep(&design, false, &Interrupt::default());
@@ -353,8 +354,15 @@ fn assert_calibrated(replicates: u64, sweeps: usize) {
         plain.draw_all(1, &mut stream(replicate, Purpose::Synthetic, 4));
         let truth = plain.statistics();
         rate(&mut design, &ratings, &plain.y);
-        let mut chains =
-            Chains::new(&design, None, (1, 0.1), 1000 + replicate, (0, 16), Isa::detect()).assuming(FIRM);
+        let mut chains = Chains::new(
+            &design,
+            None,
+            (1, 0.1),
+            1000 + replicate,
+            (0, 16),
+            (Isa::detect(), &Interrupt::default()),
+        )
+        .assuming(FIRM);
         for _ in 0..sweeps {
             chains.sweep(&design, false, &Interrupt::default());
         }
@@ -404,7 +412,8 @@ fn drawn_in_turn_with_the_ratings_the_parameters_keep_their_prior() {
         prior.push(plain.statistics());
     }
     rate(&mut design, &ratings, &plain.y);
-    let mut chains = Chains::new(&design, None, (1, 0.1), 77, (0, 8), Isa::detect()).assuming(FIRM);
+    let mut chains = Chains::new(&design, None, (1, 0.1), 77, (0, 8), (Isa::detect(), &Interrupt::default()))
+        .assuming(FIRM);
     let mut batches: Vec<[f64; 6]> = Vec::new();
     for batch in 0..220 {
         let mut sums = [0.0; 6];
@@ -413,7 +422,7 @@ fn drawn_in_turn_with_the_ratings_the_parameters_keep_their_prior() {
             plain.copy(&chains, 0);
             plain.draw_ratings(&mut stream(batch * BATCH + round, Purpose::Synthetic, 6));
             rate(&mut design, &ratings, &plain.y);
-            chains.refresh(&design);
+            chains.refresh(&design, &Interrupt::default());
             for (sum, value) in sums.iter_mut().zip(plain.statistics()) {
                 *sum += value / BATCH as f64;
             }
