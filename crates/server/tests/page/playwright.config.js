@@ -14,8 +14,8 @@ export default defineConfig({
   workers: 2,
   fullyParallel: true,
   forbidOnly: true,
-  timeout: 20_000,
-  expect: { timeout: 5_000 },
+  timeout: 40_000,
+  expect: { timeout: 10_000 },
   reporter: "line",
   outputDir: "../../../../target/page-tests",
   use: {
