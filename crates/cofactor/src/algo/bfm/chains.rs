@@ -443,6 +443,9 @@ impl Chains {
     pub(super) fn refresh(&mut self, design: &Design, interrupt: &Interrupt) {
         let (isa, lanes) = (self.isa, self.lanes);
         for f in 0..=self.factors() {
+            if interrupt.requested() {
+                return;
+            }
             self.users.compose(isa, &design.users, f, |_| true);
             self.items.compose(isa, &design.items, f, |_| true);
         }
