@@ -60,10 +60,10 @@ export class Notice {
     this.#root.hidden = false;
   }
 
-  #askForKey({ message }) {
+  #askForKey(problem) {
     this.clear();
     byId("key-reason").textContent = this.#dialog.dataset.asked
-      ? `The server did not take that key. ${message}`
+      ? `The server did not take that key. ${told(problem)}`
       : "It is kept in this page's memory and is gone when you close it.";
     this.#dialog.dataset.asked = "yes";
     if (!this.#dialog.open) this.#dialog.showModal();
