@@ -7,6 +7,7 @@ use cofactor::eval;
 use cofactor::eval::compare::Contestant;
 use cofactor::eval::early::{self, EPOCHS, EarlyStopping};
 use cofactor::eval::evaluate::{Options, Progress};
+use cofactor::eval::ladder::{self, Rung};
 use cofactor::eval::ranking::{Asked, rank_scores};
 use cofactor::registry;
 use cofactor::tune::{Header, Study, Trial, Wish, influences, space, validation_parts};
@@ -142,6 +143,35 @@ pub(crate) fn compare(
         let uses_time = comparison.models.iter().any(|model| model.uses_time);
         let leakage = leakage(&plan, uses_time);
         Ok(json!({ "split": spec.to_string(), "leakage": leakage, "comparison": comparison }).to_string())
+    })
+}
+
+/// Climbs the ladder of ideas over the same parts; the figures as JSON.
+#[pyfunction]
+#[pyo3(name = "ladder")]
+pub(crate) fn climb(
+    py: Python<'_>,
+    ratings: &Ratings,
+    split: &str,
+    (seed, split_seed, threads): (u64, u64, usize),
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let spec = spec_of(py, split)?;
+    let options = Options { seed, threads, ..Options::default() };
+    watched(py, &Watchers { progress, callback: None }, |watch| {
+        let plan = ratings.plan(spec, split_seed)?;
+        let rungs: Vec<(Rung, Contestant)> = ladder::contestants(&ratings.inner)?
+            .into_iter()
+            .map(|(rung, contestant)| {
+                let configured = registry::interruptible(contestant.configured, watch.interrupt());
+                (rung, Contestant { configured, ..contestant })
+            })
+            .collect();
+        let mut observer =
+            |number: usize, event: Progress<'_>| tell(watch, Some(&rungs[number].1.label), None, event);
+        let climbed = ladder::climb(&rungs, &plan, &options, &mut observer)?;
+        let leakage = leakage(&plan, climbed.comparison.models.iter().any(|model| model.uses_time));
+        Ok(json!({ "split": spec.to_string(), "leakage": leakage, "ladder": climbed }).to_string())
     })
 }
 

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use cofactor::eval::early::{self, EPOCHS, EarlyStopping, Found};
-use cofactor::fit::model::Data;
+use cofactor::fit::model::{Data, Query};
+use cofactor::fit::outlook::Reach;
 use cofactor::fit::run::{Epoch, Run};
 use cofactor::recommender::{HistoryEntry, Recommender, Request, Unknown, UserPicks, Who};
 use cofactor::registry::{self, Configured};
@@ -255,6 +256,15 @@ impl Fitted {
         };
         let values = py.detach(|| (0..users.len()).map(value).collect::<cofactor::Result<Vec<f32>>>());
         Ok(values.map_err(|error| raised(py, &error))?.into_pyarray(py))
+    }
+
+    /// How many standard deviations an interval reaches, for shares from 0 to 1 in equal steps; none where it is as the normal distribution says.
+    fn reach(&self) -> Option<Vec<f32>> {
+        let anybody = Query { user: None, item: None, time: None };
+        match self.recommender.file().model.outlook(anybody)?.reach {
+            Reach::Pooled(points) => Some(points.to_vec()),
+            Reach::Normal => None,
+        }
     }
 
     /// One predicted rating with what it rests on, as JSON.

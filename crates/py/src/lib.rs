@@ -24,7 +24,7 @@ mod _native {
     #[pymodule_export]
     use crate::derive::{check_derivation, derivation};
     #[pymodule_export]
-    use crate::experiments::{compare, evaluate, ranking_metrics, tune};
+    use crate::experiments::{climb, compare, evaluate, ranking_metrics, tune};
     #[pymodule_export]
     use crate::fitted::{Fitted, fit, load_model, visits};
     #[pymodule_export]

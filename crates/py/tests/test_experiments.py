@@ -74,6 +74,15 @@ def test_models_are_compared_on_the_same_parts(ratings: Ratings) -> None:
     assert len(failing) == 1 and "diverged" in next(iter(failing.failed.values()))
 
 
+def test_the_ladder_tells_what_each_idea_gains(ratings: Ratings) -> None:
+    ladder = cofactor.ladder(ratings, "user:0.2", progress=False)
+    assert not ladder.failed and ladder[0].label == "PQ" and ladder[0].gain is None and ladder[-1].model == "bfm"
+    for below, rung in zip(ladder, ladder[1:]):
+        assert rung.gain is not None and rung.p is not None and rung.idea
+        assert rung.gain.mean == pytest.approx(below.metrics["rmse"].mean - rung.metrics["rmse"].mean)
+    assert "gain" in repr(ladder) and "Bayes" in ladder._repr_html_()
+
+
 def test_tuning_depends_on_the_seed_alone_and_goes_on_from_its_file(ratings: Ratings, tmp_path: Path) -> None:
     path = tmp_path / "study.jsonl"
     whole = cofactor.tune(MF(factors=4, threads=1), ratings, 10, split="user:0.2", search={"reg": (0.01, 0.2)})

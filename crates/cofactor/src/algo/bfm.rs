@@ -302,7 +302,7 @@ impl Algorithm for Bfm {
             // Stopped before the first sample: what there is.
             keeper.take(&groups, &design);
         }
-        Ok(keeper.finish(run.isa()))
+        Ok(keeper.finish(run.isa()).with_reach(train))
     }
 
     fn restore(&self, tensors: Tensors, train: &Ratings) -> Result<Posterior> {

@@ -1,8 +1,7 @@
 //! Whether a model knows how sure it is: the share of test ratings within its intervals.
 //!
 //! ```text
-//! interval of share p     r̂ ± z·s,  z the (1 + p)/2 point of the normal distribution, s the model's own spread
-//! coverage                C = Σ_u c_u / Σ_u n_u,  c_u the ratings of user u within their intervals
+//! C = Σ_u c_u / Σ_u n_u,  c_u the ratings of user u within the intervals that the model's outlook gives them
 //! ```
 //! with the standard error of `metric`, equation (2): users are the unit.
 
@@ -10,7 +9,7 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::interval::{clustered_mean, normal_quantile};
+use super::interval::clustered_mean;
 use crate::data::ids::User;
 use crate::data::ratings::Ratings;
 use crate::fit::model::{Model, Query};
@@ -31,16 +30,14 @@ pub struct Coverage {
 
 /// The coverage for each of [`SHARES`]; empty for a model that does not say how sure it is. Cost: twice that of predicting.
 pub fn coverage(model: &dyn Model, test: &Ratings, pool: &ThreadPool) -> Vec<Coverage> {
-    let z = SHARES.map(|share| normal_quantile(f64::midpoint(1.0, share)));
     let of_user = |user: u32| -> Option<([f64; SHARES.len()], usize)> {
         let user = User(user);
         let mut within = [0.0; SHARES.len()];
         for rated in test.row(user).iter() {
             let query = Query { user: Some(user), item: Some(rated.item), time: rated.time };
-            let spread = f64::from(model.spread(query)?);
-            let off = f64::from((rated.value - model.predict(query)).abs());
-            for (within, z) in within.iter_mut().zip(z) {
-                *within += f64::from(u8::from(off <= z * spread));
+            let share = model.outlook(query)?.share(model.predict(query), rated.value);
+            for (within, promised) in within.iter_mut().zip(SHARES) {
+                *within += f64::from(u8::from(share <= promised));
             }
         }
         Some((within, test.row(user).len()))

@@ -7,6 +7,7 @@ pub mod linear;
 pub mod model;
 pub mod neighbours;
 pub mod objective;
+pub mod outlook;
 pub mod ridge;
 pub mod rng;
 pub mod run;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::factors::Factors;
+use super::outlook::Outlook;
 use crate::data::ids::{Item, User};
 use crate::data::ratings::{Row, Time};
 use crate::error::{Error, Result};
@@ -27,9 +28,8 @@ pub trait Model: Send + Sync {
     /// The predictions for all n items, in the order of their indices. `out` has n entries. Cost: O(nk).
     fn predict_all(&self, user: Option<User>, time: Option<Time>, out: &mut [f32]);
 
-    /// How far a rating is expected to lie from its prediction: the standard deviation of what the model does not know and of the noise together, in units
-    /// of the ratings. `None` for a model that does not say how sure it is.
-    fn spread(&self, _query: Query) -> Option<f32> {
+    /// How sure the model is of its prediction; `None` for a model that does not say so.
+    fn outlook(&self, _query: Query) -> Option<Outlook> {
         None
     }
 
@@ -96,6 +96,11 @@ pub trait Newcomer {
 
     /// The prediction for one item in its parts, which add up to it.
     fn parts(&self, item: Item) -> Parts;
+
+    /// How sure the model is of the prediction for one item; `None` for a model that does not say so.
+    fn outlook(&self, _item: Item) -> Option<Outlook> {
+        None
+    }
 }
 
 /// A predicted rating in its parts, in units of the ratings.

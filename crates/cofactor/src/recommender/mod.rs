@@ -29,9 +29,9 @@ use serde::{Deserialize, Serialize};
 use crate::data::ids::{IdMap, Item, RawId, User};
 use crate::data::ratings::{Catalog, Row, Scale, Time};
 use crate::error::{Error, Result};
-use crate::eval::interval::normal_quantile;
 use crate::fit::algorithm::Task;
 use crate::fit::model::{Newcomer, Query};
+use crate::fit::outlook::Outlook;
 use crate::registry;
 use crate::store::ModelFile;
 
@@ -111,7 +111,7 @@ pub enum Basis {
 }
 
 /// A predicted rating.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prediction {
     /// As the model says it.
     pub value: f32,
@@ -123,15 +123,15 @@ pub struct Prediction {
     pub known_item: bool,
     /// What the value rests on.
     pub basis: Basis,
-    /// How far the rating is expected to lie from the value, as a standard deviation, if the model knows it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sd: Option<f32>,
+    /// How sure the model is of it, if it knows.
+    #[serde(flatten)]
+    pub outlook: Option<Outlook>,
 }
 
 impl Prediction {
     /// Where the rating lies with this probability, between 0 and 1, within the scale; `None` if the model does not know how sure it is.
     pub fn interval(&self, share: f64, scale: Scale) -> Option<[f32; 2]> {
-        let reach = normal_quantile(f64::midpoint(1.0, share)) as f32 * self.sd?;
+        let reach = self.outlook.as_ref()?.reach(share);
         Some([scale.clip(self.value - reach), scale.clip(self.value + reach)])
     }
 }
@@ -269,9 +269,9 @@ impl Recommender {
             (Basis::Popular, None) => self.file.seen.mean() as f32,
             _ => self.file.model.predict(Query { user: found_user, item: found_item, time }),
         };
-        let sd = match basis {
+        let outlook = match basis {
             Basis::Model | Basis::Mean => {
-                self.file.model.spread(Query { user: found_user, item: found_item, time })
+                self.file.model.outlook(Query { user: found_user, item: found_item, time })
             }
             Basis::FoldIn | Basis::Popular => None,
         };
@@ -281,7 +281,7 @@ impl Recommender {
             known_user: found_user.is_some(),
             known_item: found_item.is_some(),
             basis,
-            sd,
+            outlook,
         })
     }
 
@@ -352,10 +352,11 @@ impl Recommender {
         let somebody = self.fold_in(history.row())?;
         let one = |&item: &Item| {
             let value = somebody.parts(item).sum();
+            let outlook = somebody.outlook(item);
             let known_item = self.counts.items[item.index()] > 0;
             let clipped = self.file.data.scale.clip(value);
             let prediction =
-                Prediction { value, clipped, known_user: true, known_item, basis: Basis::FoldIn, sd: None };
+                Prediction { value, clipped, known_user: true, known_item, basis: Basis::FoldIn, outlook };
             (self.details(item), prediction)
         };
         Ok(found.iter().map(one).collect())

@@ -15,7 +15,7 @@ trained; each has a class of its own. Errors are in `cofactor.errors`.
 
 from . import _models, errors
 from ._derive import Check, Derivation, derive
-from ._experiments import compare, cross_validate, evaluate, ranking_metrics, tune
+from ._experiments import compare, cross_validate, evaluate, ladder, ranking_metrics, tune
 from ._model import REGISTRY as _registry
 from ._model import Model, load_model
 from ._models import *
@@ -30,6 +30,7 @@ from ._results import (
     Explanation,
     Factors,
     Fold,
+    Ladder,
     Metrics,
     Neighbour,
     Neighbours,
@@ -37,6 +38,7 @@ from ._results import (
     Prediction,
     Recommendation,
     Recommendations,
+    Rung,
     Study,
     Trial,
 )
@@ -54,6 +56,7 @@ __all__ = [
     "Explanation",
     "Factors",
     "Fold",
+    "Ladder",
     "Metrics",
     "Model",
     "Neighbour",
@@ -63,6 +66,7 @@ __all__ = [
     "Ratings",
     "Recommendation",
     "Recommendations",
+    "Rung",
     "Study",
     "Trial",
     "__version__",
@@ -72,6 +76,7 @@ __all__ = [
     "derive",
     "errors",
     "evaluate",
+    "ladder",
     "load",
     "load_model",
     "models",

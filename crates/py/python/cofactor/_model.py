@@ -288,7 +288,8 @@ class Model:
     def predict_one(self, user: Id, item: Id, time: int | None = None, *, unknown: Unknown = "error") -> Prediction:
         """One predicted rating, with what it rests on."""
         answer = json.loads(self._core.predict_one([user], [item], time, unknown))
-        return Prediction(user, item, **answer)
+        chances = {chance["value"]: chance["probability"] for chance in answer.pop("chances", ())}
+        return Prediction(user, item, **answer, chances=chances, _reach=self._core.reach())
 
     def recommend(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any, Literal, NamedTuple, overload
@@ -46,13 +46,19 @@ class Prediction:
     basis: Basis
     sd: float | None = None
     """How far the rating is expected to lie from the value, as a standard deviation; `None` for a model that does not know."""
+    chances: Mapping[float, float] = field(default_factory=dict)
+    """How probable each rating is, from a model for which ratings are steps; empty from any other."""
+    _reach: Sequence[float] | None = field(default=None, repr=False, compare=False)
 
     def interval(self, share: float = 0.9) -> tuple[float, float] | None:
         """Where the rating lies with this probability, not clipped to the scale; `None` for a model that does not know how sure it is."""
         if self.sd is None:
             return None
-        reach = NormalDist().inv_cdf((1 + share) / 2) * self.sd
-        return self.value - reach, self.value + reach
+        if self._reach is None:
+            reach = NormalDist().inv_cdf((1 + share) / 2)
+        else:
+            reach = float(np.interp(share, np.linspace(0, 1, len(self._reach)), self._reach))
+        return self.value - reach * self.sd, self.value + reach * self.sd
 
 
 @dataclass(frozen=True)
@@ -440,6 +446,63 @@ class Comparison(Sequence[Compared]):
             apart = (None,) * 3 if difference is None else (difference.mean, difference.low, difference.high)
             figures = [model.metrics[name].mean for name in (*ranking, "rmse", "mae")]
             rows.append((model.label, *figures, *apart, model.p, model.fit_seconds))
+        return head, rows
+
+    def __repr__(self) -> str:
+        failed = "".join(f"\nfailed: {label}: {reason}" for label, reason in self.failed.items())
+        notes = "".join(f"\nnote: {sentence}" for sentence in self.leakage)
+        return f"On {self.split}\n{text_table(*self._table())}{failed}{notes}"
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._table(), f"On {self.split}")
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A model of the ladder: one idea more than the rung below."""
+
+    label: str
+    idea: str
+    """The idea in a sentence."""
+    model: str
+    config: dict[str, Any]
+    metrics: Metrics
+    gain: Estimate | None
+    """The RMSE of the rung below less its own, over the same ratings; `None` for the lowest."""
+    p: float | None
+    """The p-value of no gain, adjusted for the number of rungs by Holm's method."""
+    fit_seconds: float
+
+
+@dataclass(frozen=True, repr=False)
+class Ladder(Sequence[Rung]):
+    """Models from the lesson's two vectors to the lowest error, one idea at a time."""
+
+    split: str
+    rungs: list[Rung]
+    failed: dict[str, str]
+    """Why, for each model that could not be fitted."""
+    leakage: tuple[str, ...] = field(default=())
+
+    @overload
+    def __getitem__(self, at: int) -> Rung: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Rung]: ...
+    def __getitem__(self, at: int | slice) -> Rung | list[Rung]:
+        return self.rungs[at]
+
+    def __iter__(self) -> Iterator[Rung]:
+        return iter(self.rungs)
+
+    def __len__(self) -> int:
+        return len(self.rungs)
+
+    def _table(self) -> tuple[list[str], list[tuple[Any, ...]]]:
+        head = ["rung", "model", "rmse", "gain", "from", "to (95 %)", "p adjusted", "fit s"]
+        rows: list[tuple[Any, ...]] = []
+        for rung in self.rungs:
+            gain = (None,) * 3 if rung.gain is None else (rung.gain.mean, rung.gain.low, rung.gain.high)
+            rows.append((rung.label, rung.model, rung.metrics["rmse"].mean, *gain, rung.p, rung.fit_seconds))
         return head, rows
 
     def __repr__(self) -> str:

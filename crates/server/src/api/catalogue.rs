@@ -93,7 +93,7 @@ impl<'a> ModelInfo<'a> {
             ratings: file.data.ratings,
             scale: is_rating(served).then_some(scale),
             factors: file.model.factors().map(cofactor::fit::factors::Factors::k),
-            intervals: file.model.spread(anybody).is_some(),
+            intervals: file.model.outlook(anybody).is_some(),
             folds_in: file.model.fold_in(nobody).is_some(),
             categories: recommender.categories(),
             generation: served.generation,

@@ -1,4 +1,4 @@
-//! Somebody who comes with a few ratings: the conditional mean of their own weights in some of the samples, given everything else.
+//! Somebody who comes with a few ratings: the conditional distribution of their own weights in some of the samples, given everything else.
 
 use cofactor_kernels::{from_half, to_half};
 
@@ -10,6 +10,7 @@ use crate::data::ratings::Row;
 use crate::error::{Error, Result};
 use crate::fit::factors::{cholesky, cholesky_solve};
 use crate::fit::model::{Model, Newcomer, Parts, Query, Share, Tensors};
+use crate::fit::outlook::{Chance, Outlook};
 
 /// In so many samples somebody new is folded in.
 const FOLDED: usize = 32;
@@ -142,6 +143,8 @@ struct Folded {
     given: Vec<(Vec<f64>, f64)>,
     /// And by its value: what it adds to v_u and, last, to w_u.
     valued: Vec<Vec<f64>>,
+    /// L of LLᵀ = diag(λ) + α Σ_j h_j h_jᵀ, the precision of v_u and w_u.
+    precision: Vec<f64>,
 }
 
 fn inner(a: &[f64], b: &[f64]) -> f64 {
@@ -183,15 +186,16 @@ impl Folded {
             context,
             given: gifts.into_iter().map(given).collect(),
             valued: Vec::new(),
+            precision: Vec::new(),
             day: day.0,
         };
         let values: Vec<f64> = history.values.iter().map(|&value| f64::from(value)).collect();
         match &model.steps {
-            None => folded.valued = folded.solve(model, history, &values, &precision),
+            None => folded.solve(model, history, &values, &precision),
             Some(steps) => {
                 for _ in 0..ROUNDS {
                     let hidden = folded.expect(model, history, steps);
-                    folded.valued = folded.solve(model, history, &hidden, &precision);
+                    folded.solve(model, history, &hidden, &precision);
                 }
             }
         }
@@ -228,7 +232,8 @@ impl Folded {
         self.before_values(q, level) + self.valued.iter().map(of_value).sum::<f64>()
     }
 
-    fn solve(&self, model: &Posterior, history: Row<'_>, values: &[f64], precision: &[f64]) -> Vec<Vec<f64>> {
+    /// The newcomer's weights, given the ratings or the hidden numbers in their place.
+    fn solve(&mut self, model: &Posterior, history: Row<'_>, values: &[f64], precision: &[f64]) {
         let (k, alpha) = (model.k, f64::from(model.noise[self.sample]));
         let mut normal = vec![0.0; (k + 1) * (k + 1)];
         for (f, &lambda) in precision.iter().enumerate() {
@@ -237,8 +242,7 @@ impl Folded {
         let mut terms = Vec::with_capacity(history.len());
         for (&item, value) in history.items.iter().zip(values) {
             let (q, level) = model.item_in(item, self.sample);
-            let mut h: Vec<f64> = q.iter().zip(&self.context).map(|(q, c)| q + c).collect();
-            h.push(1.0);
+            let mut h = self.meets(&q);
             for row in 0..=k {
                 for column in 0..=row {
                     normal[row * (k + 1) + column] += alpha * h[row] * h[column];
@@ -254,7 +258,20 @@ impl Folded {
         for term in &mut terms {
             cholesky_solve(&normal, term);
         }
-        terms
+        (self.valued, self.precision) = (terms, normal);
+    }
+
+    /// h: what an item's rating tells of v_u and, last, of w_u.
+    fn meets(&self, q: &[f64]) -> Vec<f64> {
+        q.iter().zip(&self.context).map(|(q, c)| q + c).chain([1.0]).collect()
+    }
+
+    /// hᵀ(LLᵀ)⁻¹h: how far the newcomer's own weights, which are not known exactly, spread the prediction.
+    fn doubt(&self, q: &[f64]) -> f64 {
+        let h = self.meets(q);
+        let mut solved = h.clone();
+        cholesky_solve(&self.precision, &mut solved);
+        inner(&h, &solved)
     }
 
     /// The prediction by what was given, before any value counts.
@@ -336,6 +353,40 @@ impl Newcomer for Somebody<'_> {
         for (out, total) in out.iter_mut().zip(totals) {
             *out = (total / self.folded.len() as f64) as f32;
         }
+    }
+
+    /// In each sample the newcomer's weights are normal around their mean, and of them all it is the mixture.
+    fn outlook(&self, item: Item) -> Option<Outlook> {
+        let model = self.model;
+        if self.folded.is_empty() {
+            return model.outlook(Query { user: None, item: Some(item), time: None });
+        }
+        let count = self.folded.len() as f64;
+        let each = self.folded.iter().map(|folded| {
+            let (q, level) = model.item_in(item, folded.sample);
+            (folded.sample, folded.latent(&q, level), folded.doubt(&q))
+        });
+        let predicted = self.parts(item).sum();
+        let Some(steps) = &model.steps else {
+            let square = |(sample, fit, doubt): (usize, f64, f64)| {
+                (fit - f64::from(predicted)).powi(2) + doubt + 1.0 / f64::from(model.noise[sample])
+            };
+            return Some(Outlook::normal((each.map(square).sum::<f64>() / count).sqrt() as f32));
+        };
+        let mut passed = vec![0.0; steps.values.len()];
+        for (sample, fit, doubt) in each {
+            for (passed, threshold) in passed.iter_mut().zip(steps.of_sample(sample)) {
+                *passed += cumulative((fit - f64::from(threshold)) / (1.0 + doubt).sqrt()) / count;
+            }
+        }
+        let mut reached = 1.0;
+        let chance = |(&value, passed): (&f32, f64)| {
+            let probability = (reached - passed) as f32;
+            reached = passed;
+            Chance { value, probability }
+        };
+        let chances = steps.values.iter().zip(passed).map(chance).collect();
+        Some(Outlook::steps(chances, predicted, model.reach.clone()))
     }
 
     fn parts(&self, item: Item) -> Parts {

@@ -12,16 +12,20 @@ use super::newcomer::{Folding, Somebody};
 use super::probit::Levels;
 use super::trace::Traces;
 use crate::data::ids::{Item, User};
-use crate::data::ratings::{Ratings, Row, Time};
+use crate::data::ratings::{Rating, Ratings, Row, Time};
 use crate::error::{Error, Result};
 use crate::fit::factors::{Factors, Matrix, Prior};
 use crate::fit::model::{Model, Newcomer, Query, Tensors, Trace};
+use crate::fit::outlook::{Chance, Outlook, Reach};
 
 /// Samples stand side by side in chunks of so many.
 pub(super) const CHUNK: usize = 16;
 
 /// [`Posterior::factors`] shows so many columns, or those of one sample.
 const SHOWN: usize = 128;
+
+/// How many training ratings tell how far intervals reach.
+const POOLED: usize = 4096;
 
 /// The rows of one side in every sample.
 ///
@@ -119,6 +123,8 @@ pub struct Posterior {
     pub(super) folding: Folding,
     traces: Traces,
     shown: Factors,
+    /// How far intervals reach.
+    pub(super) reach: Reach,
 }
 
 /// Takes samples from the chains while they run.
@@ -441,7 +447,28 @@ impl Posterior {
             folding,
             traces,
             shown,
+            reach: Reach::Normal,
         }
+    }
+
+    /// Where ratings are steps: how far intervals must reach to hold what they promise, by what the model holds of up to [`POOLED`] of its training ratings.
+    pub(super) fn with_reach(mut self, train: &Ratings) -> Self {
+        if self.steps.is_some() {
+            let every = train.len().div_ceil(POOLED).max(1);
+            let off_of = |rating: Rating| {
+                let query = Query { user: Some(rating.user), item: Some(rating.item), time: rating.time };
+                let (predicted, outlook) = (self.predict(query), self.outlook(query));
+                let of_chance = move |outlook: Outlook| {
+                    let sd = outlook.sd.max(f32::MIN_POSITIVE);
+                    let off =
+                        move |chance: Chance| ((chance.value - predicted).abs() / sd, chance.probability);
+                    outlook.chances.into_iter().map(off)
+                };
+                outlook.into_iter().flat_map(of_chance)
+            };
+            self.reach = Reach::pooled(train.iter().step_by(every).flat_map(off_of).collect());
+        }
+        self
     }
 
     /// A user at a time; the mean user for nobody, and a day without training ratings is the mean day.
@@ -460,21 +487,23 @@ impl Posterior {
         }
     }
 
-    /// The mean of the squared rating in each sample, noise included.
-    fn squares_by_sample(&self, asker: &Asker, item: Option<Item>, out: &mut [f32]) {
+    /// How probable each step is, over all samples.
+    fn chances(&self, asker: &Asker, item: Option<Item>, steps: &StepSamples) -> Vec<Chance> {
         let row = self.items.row(item.map_or(self.items.rows(), Item::index));
-        kernels::by_sample(self.isa, self.k, &asker.own, row, out);
-        match &self.steps {
-            Some(StepSamples { values, thresholds }) => {
-                let squares: Vec<f32> = values.iter().map(|value| value * value).collect();
-                kernels::gibbs::expected_ratings(self.isa, &squares, thresholds, out);
-            }
-            None => {
-                for (out, alpha) in out.iter_mut().zip(&self.noise) {
-                    *out = out.mul_add(*out, 1.0 / alpha);
-                }
-            }
+        let (mut hidden, mut passed) = (self.scratch(), self.scratch());
+        kernels::by_sample(self.isa, self.k, &asker.own, row, &mut hidden);
+        let mut chances = Vec::with_capacity(steps.values.len());
+        let mut reached = 1.0;
+        for (step, &value) in steps.values.iter().enumerate() {
+            // The mean of a number that is 1 above the step and 0 up to it.
+            let above: Vec<f32> = (0..steps.values.len()).map(|other| f32::from(other > step)).collect();
+            passed.copy_from_slice(&hidden);
+            kernels::gibbs::expected_ratings(self.isa, &above, &steps.thresholds, &mut passed);
+            let beyond = self.mean(&passed).clamp(0.0, reached);
+            chances.push(Chance { value, probability: reached - beyond });
+            reached = beyond;
         }
+        chances
     }
 
     /// The mean over the samples.
@@ -522,7 +551,11 @@ impl Posterior {
         let thresholds = steps.as_ref().map_or(0, |steps| steps.values.len() - 1);
         let mut traces = Traces::new(chains, thresholds, !days.is_empty());
         traces.load(&mut tensors)?;
-        Ok(Self::of(Kept {
+        let reach = match steps {
+            Some(_) => Reach::Pooled(tensors.take_vector("reach", Reach::PARTS + 1)?.into()),
+            None => Reach::Normal,
+        };
+        let restored = Self::of(Kept {
             isa: Isa::detect(),
             k,
             samples,
@@ -535,7 +568,8 @@ impl Posterior {
             steps,
             folding: Folding::restore(&mut tensors, (items, k, samples))?,
             traces,
-        }))
+        });
+        Ok(Self { reach, ..restored })
     }
 }
 
@@ -555,14 +589,19 @@ impl Model for Posterior {
         }
     }
 
-    /// √(E\[y²\] − E\[y\]²) over samples and noise.
-    fn spread(&self, query: Query) -> Option<f32> {
+    /// Of all samples together: steps by their probabilities, numbers by √(E\[y²\] − E\[y\]²) with the noise.
+    fn outlook(&self, query: Query) -> Option<Outlook> {
         let asker = self.asker(query.user, query.time);
-        let (mut means, mut squares) = (self.scratch(), self.scratch());
+        let mut means = self.scratch();
         self.by_sample(&asker, query.item, &mut means);
-        self.squares_by_sample(&asker, query.item, &mut squares);
         let mean = self.mean(&means);
-        Some((self.mean(&squares) - mean * mean).max(0.0).sqrt())
+        if let Some(steps) = &self.steps {
+            return Some(Outlook::steps(self.chances(&asker, query.item, steps), mean, self.reach.clone()));
+        }
+        for (square, alpha) in means.iter_mut().zip(&self.noise) {
+            *square = (*square - mean).powi(2) + 1.0 / alpha;
+        }
+        Some(Outlook::normal(self.mean(&means).sqrt()))
     }
 
     fn factors(&self) -> Option<&Factors> {
@@ -589,6 +628,9 @@ impl Model for Posterior {
         if let Some(StepSamples { values, thresholds }) = &self.steps {
             tensors.insert("levels", &[values.len()], values.clone());
             tensors.insert("thresholds", &[thresholds.len()], thresholds.clone());
+        }
+        if let Reach::Pooled(points) = &self.reach {
+            tensors.insert("reach", &[points.len()], points.to_vec());
         }
         self.folding.store(&mut tensors);
         self.traces.store(&mut tensors);

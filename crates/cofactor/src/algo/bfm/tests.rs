@@ -9,11 +9,14 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::chains::{Chains, Hyper, VAGUE, Weights, gamma, normal};
 use super::design::{Design, Lists, Parts};
+use super::posterior::Posterior;
 use super::{Bfm, Target};
-use crate::data::ratings::{Duplicates, Ratings, RatingsBuilder};
+use crate::data::ids::User;
+use crate::data::ratings::{Duplicates, Rating, Ratings, RatingsBuilder, Row};
 use crate::data::synth::{Synth, generate};
 use crate::fit::algorithm::Algorithm;
-use crate::fit::model::{Model, Tensors};
+use crate::fit::model::{Model, Query, Tensors};
+use crate::fit::outlook::Outlook;
 use crate::fit::rng::{Purpose, Stream, stream};
 use crate::fit::run::{Interrupt, Run};
 
@@ -500,4 +503,62 @@ fn traces_tell_of_every_sweep_of_every_chain() {
     }
     let restored = bfm.restore(model.tensors(), &ratings).unwrap();
     assert_eq!(restored.traces(), traces);
+}
+
+/// A fit, and the ratings it never saw of users it knows and of users it does not.
+fn planted(target: Target) -> (Posterior, Ratings, Ratings) {
+    let whole = generate(&Synth::parse("synth:users=700,items=80,ratings=20000").unwrap()).unwrap().ratings;
+    let is_new = |rating: Rating| rating.user.index() % 4 == 0;
+    let is_held_out = |rating: Rating| (rating.user.index() + rating.item.index()) % 5 == 0;
+    let train = whole.filter(|rating| !is_new(rating) && !is_held_out(rating));
+    let bfm = Bfm { target, factors: 4, chains: 16, burn_in: 20, samples: 24, keep: 24, ..Bfm::default() };
+    let model = bfm.fit(&train, &mut Run::new(3, 2).unwrap()).unwrap();
+    (model, whole.filter(|rating| !is_new(rating) && is_held_out(rating)), whole.filter(is_new))
+}
+
+#[test]
+fn an_outlook_says_what_is_predicted_and_how_often_it_is_so() {
+    for target in [Target::Gaussian, Target::Probit] {
+        let (model, held_out, others) = planted(target);
+        let (mut shares, mut of_newcomers) = (Vec::new(), Vec::new());
+        for rating in held_out.iter() {
+            let query = Query { user: Some(rating.user), item: Some(rating.item), time: rating.time };
+            let (predicted, outlook) = (model.predict(query), model.outlook(query).unwrap());
+            assert_expects(&outlook, predicted, target);
+            shares.push(outlook.share(predicted, rating.value));
+        }
+        for user in (0..others.users() as u32).map(User) {
+            let row = others.row(user);
+            let brought = row.len() / 2;
+            let history = Row::new(&row.items[..brought], &row.values[..brought]);
+            let somebody = model.fold_in(history).unwrap();
+            for rating in row.iter().skip(brought) {
+                let (predicted, outlook) =
+                    (somebody.parts(rating.item).sum(), somebody.outlook(rating.item).unwrap());
+                of_newcomers.push(outlook.share(predicted, rating.value));
+            }
+        }
+        for (who, shares) in [("known", shares), ("new", of_newcomers)] {
+            for promised in [0.5, 0.8, 0.95] {
+                let held =
+                    shares.iter().filter(|&&share| share <= promised).count() as f64 / shares.len() as f64;
+                assert!(
+                    (held - promised).abs() < 0.03,
+                    "{target:?}, {who}, {promised}: {held} of {}",
+                    shares.len()
+                );
+            }
+        }
+    }
+}
+
+/// The probabilities of steps are some, and their mean is the prediction.
+fn assert_expects(outlook: &Outlook, predicted: f32, target: Target) {
+    assert!(outlook.sd > 0.0);
+    assert_eq!(outlook.chances.is_empty(), target == Target::Gaussian);
+    if target == Target::Probit {
+        let total: f32 = outlook.chances.iter().map(|chance| chance.probability).sum();
+        let mean: f32 = outlook.chances.iter().map(|chance| chance.probability * chance.value).sum();
+        assert!((total - 1.0).abs() < 1e-5 && (mean - predicted).abs() < 1e-3, "{total} {mean} {predicted}");
+    }
 }

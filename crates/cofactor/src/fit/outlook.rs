@@ -1,0 +1,197 @@
+//! How sure a model is of a prediction.
+//!
+//! ```text
+//! interval of share p     ŷ ± z(p)·s,  s the standard deviation of the rating around the prediction
+//! a number with noise     z(p) the (1 + p)/2 point of the normal distribution                                       (1)
+//! steps v                 z(p) the p point of |v − ŷ_q|/s_q over many questions q, each v with its P_q(v)           (2)
+//! ```
+//! An interval holds whole steps, and so can seldom hold exactly p of one rating. (2) makes what some hold too much the same as what others hold too little, as far as the probabilities are right.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::eval::interval::normal_quantile;
+
+/// What a model holds of a rating beside its mean.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outlook {
+    /// How far the rating is expected to lie from the prediction, what the model does not know and the noise together: the root of the mean square, in units of the ratings.
+    pub sd: f32,
+    /// Where ratings are steps: how probable each is, from the lowest to the highest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chances: Vec<Chance>,
+    /// z.
+    #[serde(skip)]
+    pub reach: Reach,
+}
+
+/// How probable a rating is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Chance {
+    /// The rating.
+    pub value: f32,
+    /// Its probability.
+    pub probability: f32,
+}
+
+impl Outlook {
+    /// A rating with normal noise.
+    pub fn normal(sd: f32) -> Self {
+        Self { sd, chances: Vec::new(), reach: Reach::Normal }
+    }
+
+    /// A rating that is a step, around what is predicted.
+    pub fn steps(chances: Vec<Chance>, predicted: f32, reach: Reach) -> Self {
+        let square = |chance: &Chance| f64::from(chance.probability * (chance.value - predicted).powi(2));
+        Self { sd: chances.iter().map(square).sum::<f64>().sqrt() as f32, chances, reach }
+    }
+
+    /// How far from the prediction the rating lies at most, with probability `share` between 0 and 1.
+    pub fn reach(&self, share: f64) -> f32 {
+        self.reach.of(share) as f32 * self.sd
+    }
+
+    /// The share of the narrowest interval that holds this rating: the inverse of [`Self::reach`], 1 for a rating beyond all.
+    pub fn share(&self, predicted: f32, rating: f32) -> f64 {
+        self.reach.share(f64::from((rating - predicted).abs() / self.sd))
+    }
+}
+
+/// z: how many standard deviations an interval reaches to each side.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reach {
+    /// Equation (1).
+    Normal,
+    /// Equation (2), at p = 0, 1/[`Reach::PARTS`], …, 1.
+    Pooled(Arc<[f32]>),
+}
+
+impl Reach {
+    /// Into so many parts the shares are cut.
+    pub const PARTS: usize = 1000;
+
+    /// Of how many standard deviations ratings lie off, each with its weight; (1) if there are none.
+    pub fn pooled(mut off: Vec<(f32, f32)>) -> Self {
+        off.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let total: f64 = off.iter().map(|&(_, weight)| f64::from(weight)).sum();
+        let mut points = Vec::with_capacity(Self::PARTS + 1);
+        let mut nearer = 0.0;
+        for (distance, weight) in off {
+            nearer += f64::from(weight);
+            while points.len() < Self::PARTS && nearer >= total * points.len() as f64 / Self::PARTS as f64 {
+                points.push(distance);
+            }
+            if points.len() == Self::PARTS && nearer >= total {
+                points.push(distance);
+            }
+        }
+        let Some(&last) = points.last() else { return Self::Normal };
+        points.resize(Self::PARTS + 1, last);
+        Self::Pooled(points.into())
+    }
+
+    fn of(&self, share: f64) -> f64 {
+        let Self::Pooled(points) = self else { return normal_quantile(f64::midpoint(1.0, share)) };
+        let place = share * (points.len() - 1) as f64;
+        let (below, above) = (points[place.floor() as usize], points[place.ceil() as usize]);
+        f64::from(below) + f64::from(above - below) * place.fract()
+    }
+
+    fn share(&self, off: f64) -> f64 {
+        let Self::Pooled(points) = self else { return libm::erf(off * std::f64::consts::FRAC_1_SQRT_2) };
+        let right = points.partition_point(|&point| f64::from(point) < off);
+        let parts = (points.len() - 1) as f64;
+        match (
+            right.checked_sub(1).map(|left| f64::from(points[left])),
+            points.get(right).map(|&p| f64::from(p)),
+        ) {
+            (Some(below), Some(above)) => (right as f64 - (above - off) / (above - below)) / parts,
+            (None, _) => 0.0,
+            (_, None) => 1.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::rng::{Purpose, stream};
+    use proptest::prelude::*;
+    use rand::RngExt;
+
+    fn stars(probabilities: &[f64]) -> Vec<Chance> {
+        let total: f64 = probabilities.iter().sum();
+        let chance =
+            |(value, p): (usize, &f64)| Chance { value: value as f32 + 1.0, probability: (p / total) as f32 };
+        probabilities.iter().enumerate().map(chance).collect()
+    }
+
+    #[test]
+    fn a_number_with_noise_reaches_as_far_as_the_normal_distribution() {
+        let outlook = Outlook::normal(2.0);
+        assert!((outlook.reach(0.5) - 1.348_98).abs() < 1e-4);
+        assert!((outlook.reach(0.95) - 3.919_93).abs() < 1e-4);
+    }
+
+    #[test]
+    fn the_spread_of_steps_is_around_the_prediction() {
+        let outlook = Outlook::steps(stars(&[0.5, 0.0, 0.5]), 2.5, Reach::Normal);
+        assert!((outlook.sd - 1.25_f32.sqrt()).abs() < 1e-6);
+    }
+
+    /// Rounded normal numbers, as a rating of five steps is one, and the mean of them.
+    fn rounded(rng: &mut impl RngExt) -> (Vec<Chance>, f32) {
+        let (mean, spread): (f64, f64) = (rng.random_range(1.5..4.7), rng.random_range(0.6..1.1));
+        let below = |x: f64| 0.5 * libm::erfc(-(x - mean) / spread * std::f64::consts::FRAC_1_SQRT_2);
+        let edges = [f64::NEG_INFINITY, 1.5, 2.5, 3.5, 4.5, f64::INFINITY];
+        let chances = stars(&edges.windows(2).map(|e| below(e[1]) - below(e[0])).collect::<Vec<f64>>());
+        let mean = chances.iter().map(|chance| chance.value * chance.probability).sum();
+        (chances, mean)
+    }
+
+    #[test]
+    fn intervals_of_steps_hold_what_they_promise_on_average() {
+        let mut rng = stream(3, Purpose::Synthetic, 0);
+        let mut off = Vec::new();
+        for _ in 0..4000 {
+            let (chances, predicted) = rounded(&mut rng);
+            let sd = Outlook::steps(chances.clone(), predicted, Reach::Normal).sd;
+            off.extend(chances.iter().map(|c| ((c.value - predicted).abs() / sd, c.probability)));
+        }
+        let reach = Reach::pooled(off);
+        let shares = [0.1, 0.5, 0.8, 0.95];
+        let mut held = [0.0; 4];
+        for _ in 0..4000 {
+            let (chances, predicted) = rounded(&mut rng);
+            let outlook = Outlook::steps(chances.clone(), predicted, reach.clone());
+            for (held, share) in held.iter_mut().zip(shares) {
+                let within = chances.iter().filter(|c| outlook.share(predicted, c.value) <= share);
+                *held += within.map(|c| f64::from(c.probability)).sum::<f64>() / 4000.0;
+            }
+        }
+        for (held, share) in held.into_iter().zip(shares) {
+            assert!((held - share).abs() < 0.01, "{held} for {share}");
+        }
+    }
+
+    #[test]
+    fn nothing_pooled_is_the_normal_distribution() {
+        assert_eq!(Reach::pooled(Vec::new()), Reach::Normal);
+    }
+
+    proptest! {
+        #[test]
+        fn reach_and_share_are_inverse_and_grow_together(
+            off in prop::collection::vec((0.0_f32..3.0, 0.1_f32..1.0), 0..50), a in 0.001..0.999, b in 0.001..0.999
+        ) {
+            let outlook = Outlook { sd: 1.0, chances: Vec::new(), reach: Reach::pooled(off) };
+            let (near, far) = (outlook.reach(f64::min(a, b)), outlook.reach(f64::max(a, b)));
+            prop_assert!(0.0 <= near && near <= far);
+            // Steps of z are one distance for many shares, of which `share` names the smallest.
+            let share = outlook.share(0.0, far);
+            prop_assert!(share <= f64::max(a, b) + 2e-3, "{share}");
+            prop_assert!((outlook.reach(share) - far).abs() < 1e-3 || outlook.reach(share + 2e-3) >= far);
+        }
+    }
+}
