@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use cofactor::Error;
 use cofactor::error::Place;
+use cofactor::fit::outlook::{Chance, Outlook};
 use cofactor::recommender::{Basis, NamedItem, Prediction, Recommender, Unknown};
 use serde::Serialize;
 
 use super::Context;
 use crate::args::UnknownArg;
 use crate::failure::Failure;
-use crate::output::{BAD, HEAD};
+use crate::output::{BAD, DIM, HEAD};
 
 /// Predict ratings: of one user and item, or of many pairs
 #[derive(Debug, clap::Args)]
@@ -112,6 +113,9 @@ fn one(
             out.line(format_args!(
                 "{HEAD}{value:.2}{HEAD:#}  {name}  ({low:.2} to {high:.2} with {percent} % probability)"
             ))?;
+            if let Some(chances) = answer.prediction.outlook.as_ref().and_then(chances) {
+                out.say(format_args!("{DIM}{chances}{DIM:#}"))?;
+            }
         }
     }
     if answer.prediction.basis != Basis::Model {
@@ -123,6 +127,13 @@ fn one(
         out.say(format_args!("{BAD}{who} unknown to the model{BAD:#}"))?;
     }
     Ok(())
+}
+
+/// How probable each rating is, where ratings are steps.
+fn chances(outlook: &Outlook) -> Option<String> {
+    let chance = |chance: &Chance| format!("{}: {:.0} %", chance.value, 100.0 * chance.probability);
+    let chances: Vec<String> = outlook.chances.iter().map(chance).collect();
+    (!chances.is_empty()).then(|| chances.join("   "))
 }
 
 /// A probability.

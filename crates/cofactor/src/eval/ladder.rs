@@ -24,7 +24,7 @@ pub struct Rung {
     pub idea: &'static str,
     /// The model where ratings have times, and where they have none; the rung is left out where there is none.
     models: [Option<&'static str>; 2],
-    /// The preset; without one, that of the data set, or the model's defaults.
+    /// The preset; without one, that of the data set for this rung (`ml-100k-sets`), that of the data set, or the model's defaults.
     preset: Option<&'static str>,
     /// Parameters on top of it.
     set: &'static [(&'static str, &'static str)],
@@ -39,7 +39,7 @@ impl Rung {
 }
 
 /// All of them, the lowest first. A data set's own presets are used where there are any.
-pub const RUNGS: [Rung; 8] = [
+pub const RUNGS: [Rung; 9] = [
     Rung {
         preset: Some("lesson"),
         ..Rung::of("PQ", "mf", "A vector for each user and each item, and their inner product: the lesson.")
@@ -75,7 +75,7 @@ pub const RUNGS: [Rung; 8] = [
         )
     },
     Rung {
-        set: &[("target", "gaussian")],
+        set: &[("target", "gaussian"), ("counts", "false")],
         ..Rung::of(
             "Bayes",
             "bfm",
@@ -83,7 +83,15 @@ pub const RUNGS: [Rung; 8] = [
         )
     },
     Rung {
-        set: &[("target", "gaussian"), ("attributes", "true")],
+        set: &[("target", "gaussian"), ("counts", "true")],
+        ..Rung::of(
+            "counts",
+            "bfm",
+            "What is rated often is rated higher, and of what is rated seldom that says most: how many ratings users and items have.",
+        )
+    },
+    Rung {
+        set: &[("target", "gaussian"), ("counts", "true"), ("attributes", "true")],
         of_attributes: true,
         ..Rung::of(
             "side",
@@ -92,7 +100,7 @@ pub const RUNGS: [Rung; 8] = [
         )
     },
     Rung {
-        set: &[("target", "probit"), ("attributes", "true")],
+        set: &[("target", "probit"), ("counts", "true"), ("attributes", "true")],
         ..Rung::of(
             "probit",
             "bfm",
@@ -138,7 +146,8 @@ pub fn contestants(ratings: &Ratings) -> Result<Vec<(Rung, Contestant)>> {
             continue;
         }
         let entry = registry::find(model)?;
-        let own = || entry.presets.iter().map(|preset| preset.name).find(|&name| name == catalog.name);
+        let find = |name: &str| entry.presets.iter().map(|preset| preset.name).find(|&known| known == name);
+        let own = || find(&format!("{}-{}", catalog.name, rung.label)).or_else(|| find(&catalog.name));
         let set = rung.set.iter().filter(|(name, _)| has_attributes || *name != "attributes");
         let pairs: Vec<(String, String)> =
             set.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -207,8 +216,11 @@ mod tests {
 
     #[test]
     fn rungs_without_their_data_are_left_out() {
-        assert_eq!(labels(&ratings(true)), ["PQ", "bias", "sets", "time", "flipped", "Bayes", "probit"]);
-        assert_eq!(labels(&ratings(false)), ["PQ", "bias", "sets", "flipped", "Bayes", "probit"]);
+        assert_eq!(
+            labels(&ratings(true)),
+            ["PQ", "bias", "sets", "time", "flipped", "Bayes", "counts", "probit"]
+        );
+        assert_eq!(labels(&ratings(false)), ["PQ", "bias", "sets", "flipped", "Bayes", "counts", "probit"]);
     }
 
     #[test]

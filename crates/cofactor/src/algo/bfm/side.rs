@@ -35,6 +35,14 @@ pub(super) fn sets(attributes: &Attributes) -> Vec<(Lists, usize)> {
         .collect()
 }
 
+/// A set of one member for each row: how often its number can be halved until nothing is left. A row without ratings has no member.
+pub(super) fn magnitudes(counts: impl Iterator<Item = usize>) -> (Lists, usize) {
+    let magnitude = |count: usize| count.checked_ilog2();
+    let rows: Vec<Vec<u32>> = counts.map(|count| magnitude(count).into_iter().collect()).collect();
+    let members = rows.iter().flatten().max().map_or(0, |&largest| largest as usize + 1);
+    (Lists::of(rows.into_iter()), members)
+}
+
 /// The largest number of each part but the last.
 fn bounds(numbers: &[Option<f64>]) -> Vec<f64> {
     let mut sorted: Vec<f64> = numbers.iter().flatten().copied().collect();
@@ -76,6 +84,13 @@ mod tests {
         assert_eq!((rows(0), sets[0].1), (vec![vec![0], vec![], vec![0]], 1));
         assert_eq!((rows(1), sets[1].1), (vec![vec![1], vec![], vec![0]], 2));
         assert_eq!((rows(2), sets[2].1), (vec![vec![0, 1], vec![], vec![1]], 2));
+    }
+
+    #[test]
+    fn a_number_of_ratings_counts_by_its_magnitude() {
+        let (lists, members) = magnitudes([0, 1, 2, 3, 4, 1000].into_iter());
+        let rows: Vec<Vec<u32>> = (0..6).map(|row| lists.row(row).to_vec()).collect();
+        assert_eq!((rows, members), (vec![vec![], vec![0], vec![1], vec![1], vec![2], vec![9]], 10));
     }
 
     #[test]
