@@ -153,9 +153,10 @@ pub(crate) fn climb(
     py: Python<'_>,
     ratings: &Ratings,
     split: &str,
-    (seed, split_seed, threads): (u64, u64, usize),
+    seeds_and_threads: (u64, u64, usize),
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
+    let (seed, split_seed, threads) = seeds_and_threads;
     let spec = spec_of(py, split)?;
     let options = Options { seed, threads, ..Options::default() };
     watched(py, &Watchers { progress, callback: None }, |watch| {

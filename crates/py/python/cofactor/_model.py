@@ -178,6 +178,12 @@ class Model:
         return dict(self._config)
 
     @property
+    def task(self) -> Literal["rating", "ranking"]:
+        """What it is for: to predict ratings, or to rank what somebody may take."""
+        task: Literal["rating", "ranking"] = REGISTRY[self.name]["task"]
+        return task
+
+    @property
     def documentation(self) -> str:
         """What the model says of itself, as Markdown: objective, update, cost, references."""
         return str(REGISTRY[self.name]["documentation"])

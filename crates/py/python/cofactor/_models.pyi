@@ -101,7 +101,7 @@ class Svdpp(Model):
         reg_power: float | None = None,
         epochs: int | None = None,
         spread: float | None = None,
-        preset: Literal['ml-100k', 'ml-1m', 'koren'] | None = None,
+        preset: Literal['ml-100k', 'ml-100k-sets', 'ml-1m', 'koren'] | None = None,
         seed: int = 42,
         threads: int = 0,
     ) -> None: ...
@@ -128,7 +128,7 @@ class Timesvdpp(Model):
         factor_drift_reg: float | None = None,
         epochs: int | None = None,
         spread: float | None = None,
-        preset: Literal['ml-100k', 'ml-1m'] | None = None,
+        preset: Literal['ml-100k', 'ml-100k-time', 'ml-1m'] | None = None,
         seed: int = 42,
         threads: int = 0,
     ) -> None: ...
@@ -173,6 +173,7 @@ class BFM(Model):
         features: Literal['mf', 'svdpp', 'timesvd', 'timesvdpp', 'flipped'] | None = None,
         target: Literal['gaussian', 'probit'] | None = None,
         attributes: bool | None = None,
+        counts: bool | None = None,
         factors: int | None = None,
         spread: float | None = None,
         chains: int | None = None,
