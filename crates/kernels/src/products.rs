@@ -66,7 +66,7 @@ impl Packed {
 /// the order of l with fused multiply-add. See [`crate::twin::leveled_product`].
 ///
 /// `found` is given the place on the left, the place of the first of 16 vectors on the right and their products, of which some reach the threshold, and returns the
-/// left one's new threshold. Each pair is looked at once, for each left one in a different order on different instruction sets. The left ones' levels are not used.
+/// left one's new threshold. Each pair is looked at once, for each left one in the order of those on the right. The left ones' levels are not used.
 ///
 /// # Panics
 /// When the two have vectors of different lengths, or there is not one threshold for each vector on the left.
@@ -249,9 +249,10 @@ mod tests {
 
                 // Thresholds that rise: nobody is told of twice, and everything that reaches the last one was told of.
                 let mut told = vec![f32::NAN; m * n];
-                let mut thresholds = vec![threshold; m];
+                let (mut thresholds, mut next) = (vec![threshold; m], vec![0; m]);
                 products_above(isa, &left, &right, &mut thresholds, &mut |u, first, entries| {
-                    assert!(u < m);
+                    assert!(u < m && first >= next[u]);
+                    next[u] = first + LANES;
                     for (place, &entry) in (first..n).zip(entries) {
                         assert!(told[u * n + place].is_nan());
                         told[u * n + place] = entry;

@@ -10,8 +10,8 @@ use super::Factors;
 use crate::data::ids::{Item, User};
 use crate::fit::top;
 
-/// How many users pass by a tile of items before the next one; their vectors stay in the cache too.
-pub(crate) const BLOCK: usize = 64;
+/// How many users pass by a tile of items before the next one; their vectors stay in the second-level cache. With fewer, fetching the tiles takes longer than working on them.
+pub(crate) const BLOCK: usize = 256;
 
 /// Items on offer, packed for many users. Memory: 4(k + 1) bytes an item.
 pub(crate) struct Shelf<'a> {
@@ -108,6 +108,7 @@ fn norm(vector: &[f32]) -> f64 {
 struct Best<'s> {
     n: usize,
     margin: f32,
+    /// What the user has seen and is yet to come, increasing.
     seen: &'s [Item],
     threshold: f32,
     kept: Vec<(f32, Item)>,
@@ -121,18 +122,36 @@ impl<'s> Best<'s> {
         Self { n, margin, seen, threshold: f32::MIN, kept: Vec::with_capacity(most.min(1 << 12)), most }
     }
 
-    /// Looks at 16 products; returns the new threshold.
+    /// Looks at 16 products, which come in the order of the items; returns the new threshold.
     fn take(&mut self, first: usize, products: &[f32; LANES]) -> f32 {
-        for (place, &product) in products.iter().enumerate() {
-            let item = Item((first + place) as u32);
-            if product >= self.threshold && self.seen.binary_search(&item).is_err() {
-                self.kept.push((product, item));
-            }
+        let mut reached = 0_u32;
+        for place in 0..LANES {
+            reached |= u32::from(products[place] >= self.threshold) << place;
+        }
+        reached &= !self.seen_from(first);
+        while reached != 0 {
+            let place = reached.trailing_zeros() as usize;
+            self.kept.push((products[place], Item((first + place) as u32)));
+            reached &= reached - 1;
         }
         if self.kept.len() >= self.most {
             self.throw_out();
         }
         if self.n == 0 { f32::INFINITY } else { self.threshold }
+    }
+
+    /// Which of 16 items have been seen, a bit for each.
+    fn seen_from(&mut self, first: usize) -> u32 {
+        let mut bits = 0;
+        while let [item, rest @ ..] = self.seen
+            && item.index() < first + LANES
+        {
+            if item.index() >= first {
+                bits |= 1 << (item.index() - first);
+            }
+            self.seen = rest;
+        }
+        bits
     }
 
     /// Keeps the n best and those within the margin.
