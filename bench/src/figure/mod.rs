@@ -28,7 +28,7 @@ use crate::page::Section;
 pub type Measure = fn(&Bench) -> Result<Section>;
 
 /// All figures, by their names on the command line.
-pub const FIGURES: [(&str, Measure); 18] = [
+pub const FIGURES: [(&str, Measure); 19] = [
     ("sgd", sgd::measure),
     ("progress", progress::measure),
     ("large", large::measure),
@@ -41,7 +41,8 @@ pub const FIGURES: [(&str, Measure); 18] = [
     ("rivals", rivals::measure),
     ("bfm-accuracy", bfm_accuracy::measure),
     ("bfm-speed", bfm_speed::measure),
-    ("ranking", ranking::measure),
+    ("ranking-ml-1m", ranking::movielens),
+    ("ranking-gowalla", ranking::gowalla),
     ("ials", ials::measure),
     ("lists", lists::measure),
     ("ease", ease::measure),

@@ -19,9 +19,10 @@
 //! ```
 //!
 //! ## Update
-//! None. c interpolates f in the K + 1 roots of T_{K+1}:
+//! None. In the K + 1 roots x_l of T_{K+1} the sum meets the values of f in the K + 1 extrema y_l of T_K, which lie a little further out, so that it is 1 and 0 just within the ends:
 //! ```text
-//! x_l = cos((l + ½)π/(K + 1)),   c_j = 2/(K + 1) Σ_l f(x_l) T_j(x_l), half of it for j = 0      (4)
+//! x_l = cos((l + ½)π/(K + 1)),   y_l = cos(lπ/K),   l = 0 … K
+//! c_j = 2/(K + 1) Σ_l f(y_l) T_j(x_l), half of it for j = 0                                     (4)
 //! ```
 //! V is found from random vectors by multiplying them with R̃ᵀR̃ and making them orthonormal again, five times, and then eleven times by a polynomial that raises what lies above
 //! a, 0.98 times the least eigenvalue that V has reached:
@@ -41,7 +42,8 @@
 //! K = 8, φ = 1.5, rank = 512, α = 0.2, β = 0.4: the authors' for Gowalla.
 //!
 //! ## Differences from the paper
-//! The authors call a library for V, which finds the eigenvectors one by one; here their span is found, which is all that V Vᵀ needs.
+//! Interpolation in the usual sense would meet f(x_l) in x_l. The authors' program meets f(y_l) there, and so does (4), as their figures are the program's; the program also rounds y and f(y) to three
+//! decimals. The authors call a library for V, which finds the eigenvectors one by one; here their span is found, which is all that V Vᵀ needs.
 //!
 //! ## References
 //! C. Kim et al., "Graph spectral filtering with Chebyshev interpolation for recommendation", SIGIR 2025, and its program.
@@ -187,10 +189,11 @@ impl ChebyCf {
     /// (4).
     fn coefficients(&self) -> Vec<f64> {
         let nodes = self.degree + 1;
-        let angle = |l: usize| (l as f64 + 0.5) * std::f64::consts::PI / nodes as f64;
+        let root = |l: usize| (l as f64 + 0.5) * std::f64::consts::PI / nodes as f64;
+        let extremum = |l: usize| l as f64 * std::f64::consts::PI / self.degree as f64;
         // T_j(cos t) = cos jt.
         let coefficient = |j: usize| {
-            let term = |l| self.response(libm::cos(angle(l))) * libm::cos(j as f64 * angle(l));
+            let term = |l| self.response(libm::cos(extremum(l))) * libm::cos(j as f64 * root(l));
             let scale = if j == 0 { 1.0 } else { 2.0 };
             scale / nodes as f64 * (0..nodes).map(term).sum::<f64>()
         };
@@ -619,7 +622,8 @@ mod tests {
                 let angle = (node as f64 + 0.5) * std::f64::consts::PI / (degree + 1) as f64;
                 let sum: f64 =
                     coefficients.iter().enumerate().map(|(j, c)| c * libm::cos(j as f64 * angle)).sum();
-                let expected = knobs.response(libm::cos(angle));
+                let extremum = node as f64 * std::f64::consts::PI / degree as f64;
+                let expected = knobs.response(libm::cos(extremum));
                 assert!((sum - expected).abs() < 1e-12, "{degree} {flatness} {node}: {sum} and {expected}");
             }
         }
