@@ -93,10 +93,15 @@ const PACKAGES: [(&str, &str); 5] = [
 /// What the environment of the sampler's peer holds.
 const SAMPLER: [(&str, &str); 3] = [("numpy", "numpy"), ("scipy", "scipy"), ("myfm", "myfm")];
 
+/// What the environment of the peers that rank holds.
+const RANKERS: [(&str, &str); 4] =
+    [("numpy", "numpy"), ("scipy", "scipy"), ("implicit", "implicit"), ("irspack", "irspack")];
+
 /// What keeps a package of Python on one thread.
-const ONE_THREAD: [&str; 5] = [
+const ONE_THREAD: [&str; 6] = [
     "OPENBLAS_NUM_THREADS",
     "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
     "RAYON_NUM_THREADS",
     "LK_NUM_THREADS",
     "LK_NUM_BACKEND_THREADS",
@@ -111,6 +116,11 @@ impl Python {
     /// The one with myFM, which is slow to install and needed by one figure.
     pub fn myfm() -> Result<Self> {
         Self::with("venv-myfm", &SAMPLER)
+    }
+
+    /// The one with the peers that rank.
+    pub fn rankers() -> Result<Self> {
+        Self::with("venv-rankers", &RANKERS)
     }
 
     fn with(folder: &str, packages: &[(&str, &str)]) -> Result<Self> {

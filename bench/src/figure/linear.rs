@@ -60,7 +60,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
             per_update.push(whole / EPOCHS as f64);
             around.push(one - update);
             let factors = (users + items) * (padded(K) + 1) * size_of::<f32>();
-            memory.push((status("VmHWM")? - before - factors as f64) / size as f64);
+            memory.push((peak()? - before - factors as f64) / size as f64);
         }
         costs.push(per_update.median());
         table.row([
@@ -82,9 +82,14 @@ pub fn measure(bench: &Bench) -> Result<Section> {
 }
 
 /// Lets the system count the process's peak memory anew; returns what it has now, in bytes.
-fn forget_peak() -> Result<f64> {
+pub fn forget_peak() -> Result<f64> {
     fs::write("/proc/self/clear_refs", "5").context("resetting the peak memory")?;
     status("VmRSS")
+}
+
+/// The process's peak memory since then, in bytes.
+pub fn peak() -> Result<f64> {
+    status("VmHWM")
 }
 
 /// A line of the process's status, in bytes.

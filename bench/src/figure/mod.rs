@@ -4,12 +4,16 @@ mod accuracy;
 mod bfm_accuracy;
 mod bfm_speed;
 mod command;
+mod ease;
 mod family;
+mod ials;
 mod large;
 mod lesson;
 mod linear;
+mod lists;
 mod memory;
 mod progress;
+mod ranking;
 mod reader;
 mod rivals;
 mod sgd;
@@ -24,7 +28,7 @@ use crate::page::Section;
 pub type Measure = fn(&Bench) -> Result<Section>;
 
 /// All figures, by their names on the command line.
-pub const FIGURES: [(&str, Measure); 14] = [
+pub const FIGURES: [(&str, Measure); 19] = [
     ("sgd", sgd::measure),
     ("progress", progress::measure),
     ("large", large::measure),
@@ -37,6 +41,11 @@ pub const FIGURES: [(&str, Measure); 14] = [
     ("rivals", rivals::measure),
     ("bfm-accuracy", bfm_accuracy::measure),
     ("bfm-speed", bfm_speed::measure),
+    ("ranking-ml-1m", ranking::movielens),
+    ("ranking-gowalla", ranking::gowalla),
+    ("ials", ials::measure),
+    ("lists", lists::measure),
+    ("ease", ease::measure),
     ("memory", memory::measure),
     ("reader", reader::measure),
 ];

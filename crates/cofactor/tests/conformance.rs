@@ -239,7 +239,7 @@ fn a_model_comes_back_from_its_tensors() {
 }
 
 #[test]
-fn predict_and_predict_all_agree() {
+fn one_prediction_all_of_a_users_and_those_of_many_agree() {
     let train = common::planted(60, 50, 0.3, 1);
     for (name, _, algorithm) in configurations() {
         let model = fit(&*algorithm, &train, 1, Isa::detect());
@@ -250,6 +250,14 @@ fn predict_and_predict_all_agree() {
                 let query = Query { user, item: Some(Item(item as u32)), time: Some(9) };
                 assert!((model.predict(query) - score).abs() < 1e-4, "{name}: item {item}");
             }
+        }
+        // More users than any model takes together.
+        let users: Vec<User> = (0..60).rev().map(User).collect();
+        let mut rows = vec![f32::NAN; users.len() * train.items()];
+        model.predict_many(&users, &mut rows);
+        for (&user, row) in users.iter().zip(rows.chunks_exact(train.items())) {
+            model.predict_all(Some(user), None, &mut scores);
+            assert!(row == scores, "{name}: user {} has other scores among many", user.0);
         }
     }
 }

@@ -62,26 +62,50 @@ impl Packed {
     }
 }
 
+/// Pairs of a vector on the left and one on the right that are passed over. Memory: a bit for each pair.
+#[derive(Debug, Clone)]
+pub struct Skipped {
+    /// How many groups of 16 there are on the right.
+    groups: usize,
+    bits: Vec<u16>,
+}
+
+impl Skipped {
+    /// None of the pairs.
+    pub fn none(left: usize, right: usize) -> Self {
+        let groups = right.div_ceil(LANES);
+        Self { groups, bits: vec![0; left * groups] }
+    }
+
+    /// Passes over a pair.
+    pub fn skip(&mut self, left: usize, right: usize) {
+        self.bits[left * self.groups + right / LANES] |= 1 << (right % LANES);
+    }
+}
+
 /// Tells of each product of a vector on the left with one on the right, its level added, that reaches the left one's threshold: level + Σ_l left_l·right_l, summed in
 /// the order of l with fused multiply-add. See [`crate::twin::leveled_product`].
 ///
-/// `found` is given the place on the left, the place of the first of 16 vectors on the right and their products, of which some reach the threshold, and returns the
-/// left one's new threshold. Each pair is looked at once, for each left one in a different order on different instruction sets. The left ones' levels are not used.
+/// `found` is given the place on the left, the place of the first of 16 vectors on the right, a bit for each of these that reaches the threshold and is not skipped, and the 16 products, and
+/// returns the left one's new threshold. Each pair is looked at once, for each left one in the order of those on the right. The left ones' levels are not used.
 ///
 /// # Panics
-/// When the two have vectors of different lengths, or there is not one threshold for each vector on the left.
+/// When the two have vectors of different lengths, or there is not one threshold for each vector on the left, or `skipped` is of other sizes.
 pub fn products_above(
     isa: Isa,
     left: &Packed,
     right: &Packed,
+    skipped: &Skipped,
     thresholds: &mut [f32],
-    found: &mut dyn FnMut(usize, usize, &[f32; LANES]) -> f32,
+    found: &mut dyn FnMut(usize, usize, u32, &[f32; LANES]) -> f32,
 ) {
     assert_eq!(thresholds.len(), left.len, "one threshold for each vector on the left");
+    let sizes = (skipped.groups, skipped.bits.len());
+    assert_eq!(sizes, (right.groups(), left.len * right.groups()), "a bit for each pair");
     // What fills up the last group reaches nothing.
     let mut limits = vec![f32::INFINITY; left.groups() * LANES];
     limits[..left.len].copy_from_slice(thresholds);
-    let mut visit = Above { limits: &mut limits, found };
+    let mut visit = Above { limits: &mut limits, skipped, found };
     dispatch!(isa.0, simd => all(simd, left, right, &mut visit));
     thresholds.copy_from_slice(&limits[..left.len]);
 }
@@ -103,17 +127,23 @@ trait Visit {
 
 struct Above<'a> {
     limits: &'a mut [f32],
-    found: &'a mut dyn FnMut(usize, usize, &[f32; LANES]) -> f32,
+    skipped: &'a Skipped,
+    found: &'a mut dyn FnMut(usize, usize, u32, &[f32; LANES]) -> f32,
 }
 
 impl Visit for Above<'_> {
     #[inline(always)]
     fn visit<S: Simd>(&mut self, simd: S, left: usize, first: usize, products: f32x16<S>) {
         let limit = f32x16::splat(simd, self.limits[left]);
-        if products.simd_ge(limit).any_true() {
-            let mut entries = [0.0; LANES];
-            products.store_array(&mut entries);
-            self.limits[left] = (self.found)(left, first, &entries);
+        let reached = products.simd_ge(limit).to_bitmask() as u32;
+        if reached != 0 {
+            let skipped = self.skipped.bits[left * self.skipped.groups + first / LANES];
+            let reached = reached & !u32::from(skipped);
+            if reached != 0 {
+                let mut entries = [0.0; LANES];
+                products.store_array(&mut entries);
+                self.limits[left] = (self.found)(left, first, reached, &entries);
+            }
         }
     }
 }
@@ -247,19 +277,27 @@ mod tests {
                 let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
                 prop_assert_eq!(bits(&out), bits(&expected), "{}", isa.name());
 
-                // Thresholds that rise: nobody is told of twice, and everything that reaches the last one was told of.
+                // Thresholds that rise: nobody is told of twice or of what is skipped, and all else that reaches the last one was told of.
                 let mut told = vec![f32::NAN; m * n];
-                let mut thresholds = vec![threshold; m];
-                products_above(isa, &left, &right, &mut thresholds, &mut |u, first, entries| {
-                    assert!(u < m);
+                let skips = |u: usize, i: usize| (u + 3 * i) % 5 == 0;
+                let mut skipped = Skipped::none(m, n);
+                (0..m * n).filter(|pair| skips(pair / n, pair % n)).for_each(|pair| skipped.skip(pair / n, pair % n));
+                let (mut thresholds, mut next) = (vec![threshold; m], vec![0; m]);
+                products_above(isa, &left, &right, &skipped, &mut thresholds, &mut |u, first, reached, entries| {
+                    assert!(u < m && first >= next[u] && reached != 0);
+                    next[u] = first + LANES;
+                    let limit = if told[u * n..][..n].iter().all(|t| t.is_nan()) { threshold } else { threshold + 1.0 };
                     for (place, &entry) in (first..n).zip(entries) {
-                        assert!(told[u * n + place].is_nan());
-                        told[u * n + place] = entry;
+                        let told_of = reached >> (place - first) & 1 == 1;
+                        assert_eq!(told_of, entry >= limit && !skips(u, place));
+                        if told_of {
+                            told[u * n + place] = entry;
+                        }
                     }
                     threshold + 1.0
                 });
                 for (pair, &product) in expected.iter().enumerate() {
-                    let reached = product >= thresholds[pair / n];
+                    let reached = product >= thresholds[pair / n] && !skips(pair / n, pair % n);
                     prop_assert!(!reached || told[pair].to_bits() == product.to_bits());
                     prop_assert!(thresholds[pair / n] == threshold || told[pair / n * n..][..n].iter().any(|t| !t.is_nan()));
                 }

@@ -190,13 +190,38 @@ fn descend<S: Simd, V: Lanes<S>>(simd: S, row: &mut [f32], at: usize, keep: V, b
 
 #[inline(always)]
 fn add_all<S: Simd>(simd: S, rows: &[u32], matrix: &[f32], sum: &mut [f32]) {
-    sum.fill(0.0);
+    let mut at = 0;
+    while at < sum.len() {
+        at += match sum.len() - at {
+            64.. => add_columns::<S, f32x16<S>, 4>(simd, rows, matrix, at, sum),
+            32.. => add_columns::<S, f32x16<S>, 2>(simd, rows, matrix, at, sum),
+            16.. => add_columns::<S, f32x16<S>, 1>(simd, rows, matrix, at, sum),
+            _ => add_columns::<S, f32x8<S>, 1>(simd, rows, matrix, at, sum),
+        };
+    }
+}
+
+/// The sums of C vectors of columns, kept in registers; returns how many columns these are.
+#[inline(always)]
+fn add_columns<S: Simd, V: Lanes<S>, const C: usize>(
+    simd: S,
+    rows: &[u32],
+    matrix: &[f32],
+    at: usize,
+    sum: &mut [f32],
+) -> usize {
+    let stride = sum.len();
+    let mut sums = [V::splat(simd, 0.0); C];
     for &row in rows {
-        let row = &matrix[row as usize * sum.len()..][..sum.len()];
-        for (sum, entries) in sum.chunks_exact_mut(8).zip(row.chunks_exact(8)) {
-            (f32x8::from_slice(simd, sum) + f32x8::from_slice(simd, entries)).store_slice(sum);
+        let row = &matrix[row as usize * stride + at..][..C * V::LEN];
+        for c in 0..C {
+            sums[c] += load::<S, V>(simd, row, c * V::LEN);
         }
     }
+    for c in 0..C {
+        sums[c].store_slice(&mut sum[at + c * V::LEN..][..V::LEN]);
+    }
+    C * V::LEN
 }
 
 #[inline(always)]

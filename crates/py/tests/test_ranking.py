@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, ndcg_score, roc_auc_score
 
 import cofactor
@@ -17,6 +19,9 @@ pytrec_eval = pytest.importorskip("pytrec_eval")
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
+
+# trec_eval's metrics that take a cutoff, and ours.
+TREC_AT = {"ndcg_cut": "ndcg", "recall": "recall", "P": "precision", "success": "hitrate", "map_cut": "map"}
 
 
 def drawn(seed: int, users: int, candidates: int, levels: int | None) -> tuple[Bools, Floats]:
@@ -64,21 +69,33 @@ def test_trec_eval_agrees_without_ties() -> None:
         assert found["map@10"][user] * min(10, count) / count == pytest.approx(measured[str(user)]["map_cut_10"], abs=1e-6)
 
 
-def test_ties_are_the_mean_of_trec_eval_over_their_orders() -> None:
-    relevant = np.array([True, False, True, False, False, True])
-    scores = np.array([2.0, 2.0, 1.0, 1.0, 1.0, 0.0])
-    names = {"recip_rank": "mrr", "map": "map", "success_1": "hitrate@1", "P_5": "precision@5"}
-    sums = dict.fromkeys(names, 0.0)
-    orders = [first + last + (5,) for first in itertools.permutations((0, 1)) for last in itertools.permutations((2, 3, 4))]
-    for order in orders:
-        run = {"u": {str(item): float(-rank) for rank, item in enumerate(order)}}
-        truth = {"u": {str(item): int(is_) for item, is_ in enumerate(relevant)}}
-        evaluator = pytrec_eval.RelevanceEvaluator(truth, {"recip_rank", "map", "success.1", "P.5"})
-        for name in names:
-            sums[name] += evaluator.evaluate(run)["u"][name] / len(orders)
-    found = ranking_metrics(relevant, scores, list(names.values()))
+def orders_of(scores: Floats) -> Iterator[list[int]]:
+    """All orders of the candidates in which no score rises."""
+    groups = [np.flatnonzero(scores == level).tolist() for level in np.unique(scores)[::-1]]
+    for shuffled in itertools.product(*(itertools.permutations(group) for group in groups)):
+        yield [item for group in shuffled for item in group]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_ties_are_the_mean_of_trec_eval_over_their_orders(seed: int) -> None:
+    relevant, scores = (rows[0] for rows in drawn(seed, 1, 8, 3))
+    count = int(relevant.sum())
+    truth = {"u": {str(item): int(is_) for item, is_ in enumerate(relevant)}}
+    names = {"recip_rank": "mrr", "map": "map", "ndcg": "ndcg"}
+    names |= {f"{theirs}_{n}": f"{ours}@{n}" for n in (1, 3, 5) for theirs, ours in TREC_AT.items()}
+    evaluator = pytrec_eval.RelevanceEvaluator(truth, {"recip_rank", "map", "ndcg"} | {f"{name}.1,3,5" for name in TREC_AT})
+    orders = list(orders_of(scores))
+    measured = [evaluator.evaluate({"u": {str(item): float(-rank) for rank, item in enumerate(order)}})["u"] for order in orders]
+    found = ranking_metrics(relevant, scores, [*names.values(), "recall_capped@3", "epr"])
     for theirs, ours in names.items():
-        assert found[ours][0] == pytest.approx(sums[theirs], abs=1e-9), ours
+        # trec_eval divides average precision by R where ours divides by min(N, R).
+        scale = count / min(int(ours[-1]), count) if ours.startswith("map@") else 1.0
+        expected = scale * np.mean([values[theirs] for values in measured])
+        assert found[ours][0] == pytest.approx(expected, abs=1e-6), ours
+    capped = np.mean([values["recall_3"] for values in measured]) * count / min(3, count)
+    assert found["recall_capped@3"][0] == pytest.approx(capped, abs=1e-6)
+    ranks = rankdata(-scores)[relevant]
+    assert found["epr"][0] == pytest.approx(np.mean((ranks - 1) / (len(scores) - 1)), abs=1e-6)
 
 
 def test_a_row_without_anything_relevant_is_a_gap_and_mistakes_are_told() -> None:

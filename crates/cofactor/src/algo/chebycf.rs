@@ -19,14 +19,20 @@
 //! ```
 //!
 //! ## Update
-//! None. c interpolates f in the K + 1 roots of T_{K+1}:
+//! None. In the K + 1 roots x_l of T_{K+1} the sum meets the values of f in the K + 1 extrema y_l of T_K, which lie a little further out, so that it is 1 and 0 just within the ends:
 //! ```text
-//! x_l = cos((l + ½)π/(K + 1)),   c_j = 2/(K + 1) Σ_l f(x_l) T_j(x_l), half of it for j = 0      (4)
+//! x_l = cos((l + ½)π/(K + 1)),   y_l = cos(lπ/K),   l = 0 … K
+//! c_j = 2/(K + 1) Σ_l f(y_l) T_j(x_l), half of it for j = 0                                     (4)
 //! ```
-//! V is found by multiplying random vectors with R̃ᵀR̃ and making them orthonormal again, ten times.
+//! V is found from random vectors by multiplying them with R̃ᵀR̃ and making them orthonormal again, five times, and then eleven times by a polynomial that raises what lies above
+//! a, 0.98 times the least eigenvalue that V has reached:
+//! ```text
+//! V ← T_4((2/a)R̃ᵀR̃ − I) V                                                                      (5)
+//! ```
 //!
 //! ## Cost
-//! Fit: O(N·rank + n·rank²), in parallel. Memory: 4·n·rank bytes, and the model is as large. All of a user's scores: O(KN + n·rank), so that a request costs as much as a pass over all pairs.
+//! Fit: O(N·rank + n·rank²), in parallel. Memory: 4·n·rank bytes, and the model is as large. All of a user's scores: O(KN + n·rank), so that a request costs as much as a pass over all pairs. Up to 32
+//! users pass together in little more time than one: evaluations and everybody's lists go by such blocks. Memory of a block: 128(3n + m) bytes.
 //!
 //! ## Unknown users and items
 //! Whoever has taken nothing, and what nobody has taken, scores zero. A newcomer is answered as a trained user with the same items is. What an item adds to a score is its own term of (2), which
@@ -36,15 +42,17 @@
 //! K = 8, φ = 1.5, rank = 512, α = 0.2, β = 0.4: the authors' for Gowalla.
 //!
 //! ## Differences from the paper
-//! The authors call a library for V, which finds the eigenvectors one by one; here their span is found, which is all that V Vᵀ needs.
+//! Interpolation in the usual sense would meet f(x_l) in x_l. The authors' program meets f(y_l) there, and so does (4), as their figures are the program's; the program also rounds y and f(y) to three
+//! decimals. The authors call a library for V, which finds the eigenvectors one by one; here their span is found, which is all that V Vᵀ needs.
 //!
 //! ## References
 //! C. Kim et al., "Graph spectral filtering with Chebyshev interpolation for recommendation", SIGIR 2025, and its program.
 //! The span of V: N. Halko, P. Martinsson, J. Tropp, "Finding structure with randomness", SIAM Review 53(2), 2011, algorithm 4.4.
+//! Its filter: Y. Zhou, Y. Saad, M. Tiago, J. Chelikowsky, "Self-consistent-field calculations using Chebyshev-filtered subspace iteration", Journal of Computational Physics 219(1), 2006.
 
 use std::sync::{Mutex, PoisonError};
 
-use cofactor_kernels::{Isa, LANES, Rows, add_product, dot_rows, sum_rows};
+use cofactor_kernels::{Isa, LANES, Rows, add_product, sum_rows};
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -54,17 +62,22 @@ use crate::data::ratings::{Ratings, Row, Time};
 use crate::error::{Error, Result};
 use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
 use crate::fit::factors::{Factors, Matrix};
-use crate::fit::model::{Model, Newcomer, Parts, Query, Share, Tensors};
+use crate::fit::model::{Model, Newcomer, Parts, Query, Share, TOGETHER, Tensors};
 use crate::fit::rng::{Purpose, stream};
 use crate::fit::run::Run;
 use crate::fit::sweep::rows;
 use crate::fit::taken::{IMPLICIT_FROM, is_taken, taken};
 use crate::fit::whole::gram;
 
-/// Multiplications with R̃ᵀR̃.
-const PASSES: usize = 10;
-/// How many users' scores are kept for who asks about single pairs.
-const PLACES: usize = 64;
+/// Rounds of (5), the first ones plain.
+const PASSES: usize = 16;
+const PLAIN_PASSES: usize = 5;
+/// d of (5). A higher one raises the highest eigenvalue so far above the lowest that f32 would lose the latter.
+const FILTER_DEGREE: usize = 4;
+/// a of (5), as a part of the least eigenvalue in V.
+const BELOW: f64 = 0.98;
+/// Signals that pass together, in little more time than one: a row of them is whole cache lines.
+const WIDTH: usize = TOGETHER;
 /// Rows that are multiplied with a square matrix together.
 const TILE: usize = 64;
 /// A vector of which the others leave less than this part is one of theirs.
@@ -176,10 +189,11 @@ impl ChebyCf {
     /// (4).
     fn coefficients(&self) -> Vec<f64> {
         let nodes = self.degree + 1;
-        let angle = |l: usize| (l as f64 + 0.5) * std::f64::consts::PI / nodes as f64;
+        let root = |l: usize| (l as f64 + 0.5) * std::f64::consts::PI / nodes as f64;
+        let extremum = |l: usize| l as f64 * std::f64::consts::PI / self.degree as f64;
         // T_j(cos t) = cos jt.
         let coefficient = |j: usize| {
-            let term = |l| self.response(libm::cos(angle(l))) * libm::cos(j as f64 * angle(l));
+            let term = |l| self.response(libm::cos(extremum(l))) * libm::cos(j as f64 * root(l));
             let scale = if j == 0 { 1.0 } else { 2.0 };
             scale / nodes as f64 * (0..nodes).map(term).sum::<f64>()
         };
@@ -214,20 +228,6 @@ impl Graph {
         Self { taken, users, items, counts }
     }
 
-    /// R̃ᵀR̃s.
-    fn spread(&self, signal: &[f32]) -> Vec<f32> {
-        let scaled: Vec<f32> = signal.iter().zip(&self.items).map(|(entry, scale)| entry * scale).collect();
-        let heard = |(user, &scale): (usize, &f32)| {
-            scale * gathered(&scaled, bytemuck::cast_slice(self.taken.row(User(user as u32)).items))
-        };
-        let heard: Vec<f32> = self.users.iter().enumerate().map(heard).collect();
-        let said = |(item, &scale): (usize, &f32)| {
-            let (users, _) = self.taken.by_item().column(Item(item as u32));
-            scale * gathered(&heard, bytemuck::cast_slice(users))
-        };
-        self.items.iter().enumerate().map(said).collect()
-    }
-
     /// R̃ᵀR̃X for the columns of X.
     fn spread_all(&self, signals: &mut Matrix, run: &Run<'_>) {
         let isa = run.isa();
@@ -260,30 +260,68 @@ impl Graph {
                 *entry = noise as f32;
             }
         });
-        for _ in 0..PASSES {
+        for pass in 0..PASSES {
             run.check()?;
-            self.spread_all(&mut vectors, run);
+            self.sharpen(&mut vectors, pass, run);
             orthonormalize(&mut vectors, run);
         }
         // What rounding has left.
         orthonormalize(&mut vectors, run);
         Ok(vectors)
     }
+
+    /// V ← T_d((2/a)R̃ᵀR̃ − I)V, which leaves what lies in [0, a] as it is and raises what lies above, the faster the further: (5). In the first passes V ← R̃ᵀR̃V.
+    fn sharpen(&self, vectors: &mut Matrix, pass: usize, run: &Run<'_>) {
+        let mut image = vectors.clone();
+        self.spread_all(&mut image, run);
+        let bound = BELOW * quotient_of_last(vectors, &image);
+        if pass < PLAIN_PASSES || bound <= 0.0 {
+            *vectors = image;
+            return;
+        }
+        let twice = (2.0 / bound) as f32;
+        let (mut before, mut now) = (vectors.clone(), image);
+        rows(run.pool(), &mut now, |item, row| {
+            for (entry, before) in row.iter_mut().zip(before.row(item)) {
+                *entry = twice * *entry - before;
+            }
+        });
+        for _ in 1..FILTER_DEGREE {
+            let mut next = now.clone();
+            self.spread_all(&mut next, run);
+            rows(run.pool(), &mut next, |item, row| {
+                for ((entry, now), before) in row.iter_mut().zip(now.row(item)).zip(before.row(item)) {
+                    *entry = 2.0 * (twice * *entry - now) - before;
+                }
+            });
+            (before, now) = (now, next);
+        }
+        *vectors = now;
+    }
 }
 
-/// The sum of some entries, in four parts, which a processor adds side by side.
-fn gathered(entries: &[f32], places: &[u32]) -> f32 {
-    let mut sums = [0.0; 4];
-    let (fours, rest) = places.as_chunks::<4>();
-    for four in fours {
-        for (sum, &place) in sums.iter_mut().zip(four) {
-            *sum += entries[place as usize];
+/// xᵀR̃ᵀR̃x for the last column x, of length 1: nearly the least eigenvalue that V reaches.
+fn quotient_of_last(vectors: &Matrix, image: &Matrix) -> f64 {
+    let Some(last) = vectors.columns().checked_sub(1) else { return 0.0 };
+    (0..vectors.rows()).map(|row| f64::from(vectors.row(row)[last]) * f64::from(image.row(row)[last])).sum()
+}
+
+/// One step of a walk, for each column of `now`: from the items to the mean of those that each user has taken, in `heard`, and on to the sum over the users of each item, which
+/// `arrived` is told.
+fn walk(graph: &Graph, isa: Isa, now: &Matrix, heard: &mut Matrix, mut arrived: impl FnMut(usize, &[f32])) {
+    for (user, &scale) in graph.users.iter().enumerate() {
+        let row = heard.row_mut(user);
+        sum_rows(isa, bytemuck::cast_slice(graph.taken.row(User(user as u32)).items), now.as_slice(), row);
+        for entry in row {
+            *entry *= scale;
         }
     }
-    for (sum, &place) in sums.iter_mut().zip(rest) {
-        *sum += entries[place as usize];
+    let mut sum = [0.0; WIDTH];
+    for item in 0..graph.items.len() {
+        let (users, _) = graph.taken.by_item().column(Item(item as u32));
+        sum_rows(isa, bytemuck::cast_slice(users), heard.as_slice(), &mut sum);
+        arrived(item, &sum);
     }
-    (sums[0] + sums[1]) + (sums[2] + sums[3])
 }
 
 /// X ← XL⁻ᵀ with XᵀX = LLᵀ.
@@ -346,7 +384,7 @@ fn inverse_of_factor(mut a: Vec<f64>, k: usize) -> Vec<f64> {
     inverse
 }
 
-/// A user's scores.
+/// The scores of the user who was asked about last.
 type Asked = (User, Vec<f32>);
 
 /// (2).
@@ -360,9 +398,12 @@ pub struct Filter {
     coefficients: Vec<f32>,
     /// n_i^β; 0 for nothing.
     raised: Vec<f32>,
-    /// The scores of users who were asked about of late, each in the place of its number modulo the places: who asks about single pairs asks about one user again and again.
-    asked: Vec<Mutex<Option<Asked>>>,
+    /// Who asks about single pairs asks about one user again and again.
+    asked: Mutex<Option<Asked>>,
 }
+
+/// A signal: some items, and what stands on each.
+type Signal = Vec<(usize, f32)>;
 
 impl Filter {
     fn new(knobs: ChebyCf, graph: Graph, vectors: Matrix, isa: Isa) -> Self {
@@ -370,8 +411,7 @@ impl Filter {
             |&count: &usize| if count == 0 { 0.0 } else { libm::pow(count as f64, knobs.popularity) as f32 };
         let coefficients = knobs.coefficients().into_iter().map(|c| c as f32).collect();
         let raised = graph.counts.iter().map(raise).collect();
-        let asked = (0..PLACES).map(|_| Mutex::new(None)).collect();
-        Self { knobs, graph, vectors, isa, coefficients, raised, asked }
+        Self { knobs, graph, vectors, isa, coefficients, raised, asked: Mutex::new(None) }
     }
 
     /// n_i^−β; 0 for nothing.
@@ -379,66 +419,99 @@ impl Filter {
         if self.raised[item] == 0.0 { 0.0 } else { 1.0 / self.raised[item] }
     }
 
-    /// The symmetric matrix in the middle of (2) times a signal on some items.
-    fn pass(&self, signal: &[(usize, f32)]) -> Vec<f32> {
-        let n = self.graph.items.len();
-        let mut out = self.ideal(signal);
-        let (mut before, mut now) = (vec![0.0; n], vec![0.0; n]);
-        for &(item, entry) in signal {
-            now[item] = entry;
-        }
-        for (j, &c) in self.coefficients.iter().enumerate() {
-            for (out, now) in out.iter_mut().zip(&now) {
-                *out += c * now;
-            }
-            if j + 1 < self.coefficients.len() {
-                // T_{j+1} = 2A·T_j − T_{j−1}, and T₁ = A·T₀.
-                let (twice, back) = if j == 0 { (1.0, 0.0) } else { (2.0, 1.0) };
-                for ((before, now), spread) in before.iter_mut().zip(&now).zip(self.graph.spread(&now)) {
-                    *before = twice * (now - 2.0 * spread) - back * *before;
-                }
-                std::mem::swap(&mut before, &mut now);
-            }
-        }
-        out
-    }
-
-    /// α V Vᵀ times a signal.
-    fn ideal(&self, signal: &[(usize, f32)]) -> Vec<f32> {
-        let mut out = vec![0.0; self.graph.items.len()];
-        let mut heard = vec![0.0; self.vectors.stride()];
-        for &(item, entry) in signal {
-            for (heard, v) in heard.iter_mut().zip(self.vectors.row(item)) {
-                *heard += entry * v;
-            }
-        }
-        dot_rows(self.isa, &heard, self.vectors.as_slice(), &mut out);
-        let weight = self.knobs.ideal as f32;
-        for entry in &mut out {
-            *entry *= weight;
-        }
-        out
-    }
-
-    fn score_all(&self, row: Row<'_>, out: &mut [f32]) {
+    /// D_I^−β r_u.
+    fn signal(&self, row: Row<'_>) -> Signal {
         let taken = row.iter().filter(|rated| is_taken(rated.value, self.knobs.implicit_from));
-        let signal: Vec<(usize, f32)> =
-            taken.map(|rated| (rated.item.index(), self.damped(rated.item.index()))).collect();
-        if signal.is_empty() {
-            return out.fill(0.0);
+        taken.map(|rated| (rated.item.index(), self.damped(rated.item.index()))).collect()
+    }
+
+    /// The symmetric matrix in the middle of (2) times up to [`WIDTH`] signals: a column for each. On the way D_I^½ is left out on both sides of A, which then is
+    /// I − 2D_I⁻¹RᵀD_U⁻¹R: a walk from items to users and back.
+    fn pass(&self, signals: &[Signal]) -> Matrix {
+        let n = self.graph.items.len();
+        let (mut before, mut now) = (Matrix::zeros(n, WIDTH), Matrix::zeros(n, WIDTH));
+        for (column, signal) in signals.iter().enumerate() {
+            for &(item, entry) in signal {
+                now.row_mut(item)[column] = entry * self.graph.items[item];
+            }
         }
-        for ((out, passed), raised) in out.iter_mut().zip(self.pass(&signal)).zip(&self.raised) {
-            *out = passed * raised;
+        let mut heard = Matrix::zeros(self.graph.users.len(), WIDTH);
+        let mut out = Matrix::zeros(n, WIDTH);
+        add_scaled(out.as_mut_slice(), self.coefficients[0], now.as_slice());
+        for (j, &c) in self.coefficients.iter().enumerate().skip(1) {
+            // T_j = 2A·T_{j−1} − T_{j−2}, and T₁ = A·T₀.
+            let (twice, back) = if j == 1 { (1.0, 0.0) } else { (2.0, 1.0) };
+            walk(&self.graph, self.isa, &now, &mut heard, |item, arrived| {
+                let share = 2.0 * self.graph.items[item] * self.graph.items[item];
+                let parts = before.row_mut(item).iter_mut().zip(now.row(item)).zip(arrived);
+                for ((before, now), arrived) in parts {
+                    *before = twice * (now - share * arrived) - back * *before;
+                }
+            });
+            std::mem::swap(&mut before, &mut now);
+            add_scaled(out.as_mut_slice(), c, now.as_slice());
         }
+        for (item, &count) in self.graph.counts.iter().enumerate() {
+            let root = (count as f64).sqrt() as f32;
+            out.row_mut(item).iter_mut().for_each(|entry| *entry *= root);
+        }
+        self.add_ideal(signals, &mut out);
+        out
+    }
+
+    /// Adds α V Vᵀ times the signals.
+    fn add_ideal(&self, signals: &[Signal], out: &mut Matrix) {
+        let (rank, stride) = (self.vectors.columns(), self.vectors.stride());
+        let mut heard = vec![0.0; rank * WIDTH];
+        let mut own = vec![0.0; stride];
+        for (column, signal) in signals.iter().enumerate() {
+            own.fill(0.0);
+            for &(item, entry) in signal {
+                add_scaled(&mut own, self.knobs.ideal as f32 * entry, self.vectors.row(item));
+            }
+            for (heard, own) in heard.chunks_exact_mut(WIDTH).zip(&own) {
+                heard[column] = *own;
+            }
+        }
+        let (a, b) =
+            (Rows { entries: self.vectors.as_slice(), stride }, Rows { entries: &heard, stride: WIDTH });
+        add_product(self.isa, [self.vectors.rows(), rank, WIDTH], a, b, out.as_mut_slice(), WIDTH);
+    }
+
+    /// The scores of rows that somebody has taken, each into n entries of `out`.
+    fn score_rows(&self, rows: &[Row<'_>], out: &mut [f32]) {
+        let n = self.graph.items.len();
+        if n == 0 {
+            return;
+        }
+        for (rows, out) in rows.chunks(WIDTH).zip(out.chunks_mut(WIDTH * n)) {
+            let signals: Vec<Signal> = rows.iter().map(|&row| self.signal(row)).collect();
+            if signals.iter().all(Vec::is_empty) {
+                out.fill(0.0);
+                continue;
+            }
+            let passed = self.pass(&signals);
+            for (item, &raised) in self.raised.iter().enumerate() {
+                for (at, passed) in passed.row(item)[..rows.len()].iter().enumerate() {
+                    out[at * n + item] = passed * raised;
+                }
+            }
+        }
+    }
+}
+
+/// x ← x + by·v.
+fn add_scaled(out: &mut [f32], by: f32, vector: &[f32]) {
+    for (out, entry) in out.iter_mut().zip(vector) {
+        *out += by * entry;
     }
 }
 
 impl Model for Filter {
     fn predict(&self, query: Query) -> f32 {
         let (Some(user), Some(item)) = (query.user, query.item) else { return 0.0 };
-        let place = &self.asked[user.index() % PLACES];
         // A thread that panicked has left whole scores or none.
-        let mut asked = place.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         match &*asked {
             Some((known, scores)) if *known == user => scores[item.index()],
             _ => {
@@ -452,7 +525,17 @@ impl Model for Filter {
     }
 
     fn predict_all(&self, user: Option<User>, _time: Option<Time>, out: &mut [f32]) {
-        self.score_all(user.map_or(Row::new(&[], &[]), |user| self.graph.taken.row(user)), out);
+        let row = user.map_or(Row::new(&[], &[]), |user| self.graph.taken.row(user));
+        self.score_rows(&[row], out);
+    }
+
+    fn predict_many(&self, users: &[User], out: &mut [f32]) {
+        let rows: Vec<Row<'_>> = users.iter().map(|&user| self.graph.taken.row(user)).collect();
+        self.score_rows(&rows, out);
+    }
+
+    fn whole_rows(&self) -> bool {
+        true
     }
 
     fn factors(&self) -> Option<&Factors> {
@@ -483,17 +566,17 @@ struct Listener<'a> {
 
 impl Newcomer for Listener<'_> {
     fn score_all(&self, out: &mut [f32]) {
-        self.filter.score_all(self.history, out);
+        self.filter.score_rows(&[self.history], out);
     }
 
     /// As the matrix is symmetric, a signal on the item alone tells what every other one adds to it.
     fn parts(&self, item: Item) -> Parts {
         let Filter { knobs, raised, .. } = self.filter;
-        let adds = self.filter.pass(&[(item.index(), raised[item.index()])]);
+        let adds = self.filter.pass(&[vec![(item.index(), raised[item.index()])]]);
         let share = |at: usize| {
             let other = self.history.items[at].index();
             let counts = is_taken(self.history.values[at], knobs.implicit_from);
-            let adds = if counts { adds[other] * self.filter.damped(other) } else { 0.0 };
+            let adds = if counts { adds.row(other)[0] * self.filter.damped(other) } else { 0.0 };
             Share { all: adds, taste: adds }
         };
         Parts { mean: 0.0, item_bias: 0.0, prior: 0.0, shares: (0..self.history.len()).map(share).collect() }
@@ -539,7 +622,8 @@ mod tests {
                 let angle = (node as f64 + 0.5) * std::f64::consts::PI / (degree + 1) as f64;
                 let sum: f64 =
                     coefficients.iter().enumerate().map(|(j, c)| c * libm::cos(j as f64 * angle)).sum();
-                let expected = knobs.response(libm::cos(angle));
+                let extremum = node as f64 * std::f64::consts::PI / degree as f64;
+                let expected = knobs.response(libm::cos(extremum));
                 assert!((sum - expected).abs() < 1e-12, "{degree} {flatness} {node}: {sum} and {expected}");
             }
         }

@@ -17,7 +17,7 @@ use crate::data::ids::{Item, User};
 use crate::data::ratings::Ratings;
 use crate::data::split::{self, Fold, Plan, Spec, Unseen};
 use crate::error::{Error, Result};
-use crate::fit::model::{Model, Query};
+use crate::fit::model::{Model, Query, TOGETHER};
 use crate::fit::run::{Epoch, Run};
 use crate::registry::Configured;
 
@@ -179,6 +179,9 @@ pub struct Outcome {
 ///
 /// `clip`: to the scale of the ratings.
 pub fn predictions(model: &dyn Model, part: &Ratings, clip: bool, pool: &ThreadPool) -> Vec<f32> {
+    if model.whole_rows() {
+        return predictions_by_rows(model, part, clip, pool);
+    }
     let scale = part.scale();
     let of_user = |user: u32| {
         let user = User(user);
@@ -191,6 +194,26 @@ pub fn predictions(model: &dyn Model, part: &Ratings, clip: bool, pool: &ThreadP
     pool.install(|| {
         (0..part.users() as u32).into_par_iter().with_min_len(64).flat_map_iter(of_user).collect()
     })
+}
+
+/// The same for a model that makes all of a user's predictions at once.
+fn predictions_by_rows(model: &dyn Model, part: &Ratings, clip: bool, pool: &ThreadPool) -> Vec<f32> {
+    let (scale, n) = (part.scale(), part.items());
+    let clipped = |prediction: f32| if clip { scale.clip(prediction) } else { prediction };
+    let of_users = |scores: &mut Vec<f32>, users: &[User]| -> Vec<f32> {
+        let scores = &mut scores[..users.len() * n];
+        model.predict_many(users, scores);
+        let of_user = |(&user, scores): (&User, &[f32])| {
+            let of_item = |item: &Item| clipped(scores[item.index()]);
+            part.row(user).items.iter().map(of_item).collect::<Vec<f32>>()
+        };
+        users.iter().zip(scores.chunks_exact(n)).flat_map(of_user).collect()
+    };
+    let users: Vec<User> = part.rows().filter(|(_, row)| !row.is_empty()).map(|(user, _)| user).collect();
+    let scratch = || vec![0.0; TOGETHER * n];
+    let blocks: Vec<Vec<f32>> =
+        pool.install(|| users.par_chunks(TOGETHER).map_init(scratch, of_users).collect());
+    blocks.concat()
 }
 
 /// The same for a fold whose users may have to be folded in first.
@@ -435,6 +458,7 @@ fn parts(fold: Fold, options: &Options) -> Result<(Fold, Option<Ratings>)> {
 fn uses_time(model: &dyn Model, part: &Ratings) -> bool {
     const ASKED: usize = 64;
     part.has_times()
+        && !model.whole_rows()
         && part.iter().step_by(part.len().div_ceil(ASKED).max(1)).any(|rating| {
             let then = Query { user: Some(rating.user), item: Some(rating.item), time: rating.time };
             model.predict(then) != model.predict(Query { time: None, ..then })

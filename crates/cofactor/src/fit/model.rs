@@ -19,6 +19,9 @@ pub struct Query {
     pub time: Option<Time>,
 }
 
+/// How many users are asked about together by [`Model::predict_many`].
+pub(crate) const TOGETHER: usize = 32;
+
 /// A fitted model. It may be asked about every index of its catalogue; those without a training rating are
 /// answered like unknown ones.
 pub trait Model: Send + Sync {
@@ -27,6 +30,19 @@ pub trait Model: Send + Sync {
 
     /// The predictions for all n items, in the order of their indices. `out` has n entries. Cost: O(nk).
     fn predict_all(&self, user: Option<User>, time: Option<Time>, out: &mut [f32]);
+
+    /// The same for some users, without a time, with the same bits: a row of n entries of `out` for each.
+    fn predict_many(&self, users: &[User], out: &mut [f32]) {
+        let n = (out.len() / users.len().max(1)).max(1);
+        for (&user, row) in users.iter().zip(out.chunks_exact_mut(n)) {
+            self.predict_all(Some(user), None, row);
+        }
+    }
+
+    /// Whether one prediction costs as much as those for all items: who wants many then asks by [`Self::predict_many`]. Such a model ignores times.
+    fn whole_rows(&self) -> bool {
+        false
+    }
 
     /// How sure the model is of its prediction; `None` for a model that does not say so.
     fn outlook(&self, _query: Query) -> Option<Outlook> {

@@ -9,6 +9,7 @@ use super::{Recommendation, Recommender, Request, Unknown};
 use crate::data::ids::{RawId, User};
 use crate::error::Result;
 use crate::fit::factors::best::{BLOCK, Shelf};
+use crate::fit::model::TOGETHER;
 use crate::fit::run::thread_pool;
 
 /// One user's list.
@@ -27,7 +28,7 @@ const BLOCK_PICKS: usize = 1 << 16;
 impl Recommender {
     /// The same lists as [`Self::recommend`] makes, for some users in the order given; `None` for one who is unknown, where that is an error.
     ///
-    /// Cost: O(nk) a user; where scores are one inner product, 64 users at a time by tiles of the items. Memory: the lists, and n scores a thread or 4(k + 1) bytes an item.
+    /// Cost: O(nk) a user; where scores are one inner product, 256 users at a time by tiles of the items. Memory: the lists, and n scores a thread (32n where a model scores users together) or 4(k + 1) bytes an item.
     ///
     /// # Errors
     /// Those of [`Self::recommend`], but for unknown users.
@@ -64,7 +65,7 @@ impl Recommender {
 
     /// The same lists as [`Self::recommend`] makes, for some users in the order given, each handed to `take`.
     ///
-    /// Cost: O(nk) a user; where scores are one inner product, 64 users at a time by tiles of the items. Memory: n scores a thread or 4(k + 1) bytes an item, a
+    /// Cost: O(nk) a user; where scores are one inner product, 256 users at a time by tiles of the items. Memory: n scores a thread or 4(k + 1) bytes an item, a
     /// block of about 65 000 picks, and a place for each user.
     ///
     /// # Errors
@@ -122,8 +123,25 @@ impl Recommender {
             };
             users.iter().map(&mut list).collect()
         };
+        let together = |users: &[Option<User>]| -> Vec<Option<Recommendation<'a>>> {
+            let known: Vec<User> = users.iter().flatten().copied().collect();
+            let scores = listing.score_together(&known);
+            let mut rows = scores.chunks_exact((scores.len() / known.len().max(1)).max(1));
+            let mut scratch = if known.len() < users.len() { listing.scratch() } else { Vec::new() };
+            let mut list = |user: &Option<User>| match user {
+                Some(known) => {
+                    let scores = rows.next().unwrap_or_default();
+                    Some(listing.best_by(scores, &Subject::Known(*known), self.row(*user)))
+                }
+                None => one(&mut scratch, None),
+            };
+            users.iter().map(&mut list).collect()
+        };
         pool.install(|| match shelf {
             Some(shelf) => users.par_chunks(BLOCK).flat_map_iter(|users| by_block(shelf, users)).collect(),
+            None if self.file.model.whole_rows() => {
+                users.par_chunks(TOGETHER).flat_map_iter(together).collect()
+            }
             None => {
                 users.par_iter().map_init(|| listing.scratch(), |scores, &known| one(scores, known)).collect()
             }

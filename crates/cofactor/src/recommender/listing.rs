@@ -121,6 +121,25 @@ impl<'a, 'r> Listing<'a, 'r> {
         scores: &mut [f32],
     ) -> Recommendation<'a> {
         self.score(subject, scores);
+        self.add_extra(scores);
+        self.best_by(scores, subject, history)
+    }
+
+    /// The scores of known users, whom the model scores together: a row for each.
+    pub(super) fn score_together(&self, users: &[User]) -> Vec<f32> {
+        let mut scores = vec![0.0; users.len() * self.offered.len()];
+        self.recommender.file.model.predict_many(users, &mut scores);
+        scores.chunks_mut(self.offered.len().max(1)).for_each(|row| self.add_extra(row));
+        scores
+    }
+
+    /// The list by scores.
+    pub(super) fn best_by(
+        &self,
+        scores: &[f32],
+        subject: &Subject<'_>,
+        history: Row<'_>,
+    ) -> Recommendation<'a> {
         let seen = self.seen(history);
         let candidates = (0..).map(Item).zip(scores.iter().copied());
         let best = top::best(self.considered(), candidates, |item| {
@@ -168,6 +187,9 @@ impl<'a, 'r> Listing<'a, 'r> {
             Subject::Popular => scores.copy_from_slice(self.recommender.popularity()),
             Subject::Mean => model.predict_all(None, None, scores),
         }
+    }
+
+    fn add_extra(&self, scores: &mut [f32]) {
         for (score, extra) in scores.iter_mut().zip(self.extra.iter().flatten()) {
             *score += extra;
         }

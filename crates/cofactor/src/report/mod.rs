@@ -38,6 +38,17 @@ use crate::eval::ranking::RankingFigures;
 use crate::eval::ranking::popularity::Setting;
 use crate::fit::run::Epoch;
 
+/// How unevenly items are taken, as an SVG picture: the share of all ratings that the most popular items hold, for each share of the items. `counts`: how often each was taken.
+pub fn long_tail_picture(counts: &[usize]) -> String {
+    figures::long_tail_picture(counts)
+}
+
+/// What popularity is worth, as an SVG picture: a metric of [`crate::eval::ranking::popularity::trade_off`] against how much of the catalogue is shown; empty where coverage was not measured or
+/// there are fewer than two settings.
+pub fn trade_off_picture(settings: &[Setting], metric: &str) -> String {
+    figures::trade_off_picture(settings, metric)
+}
+
 /// One run: what was read, how it was split, what was fitted, how well it does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {

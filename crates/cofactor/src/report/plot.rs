@@ -240,6 +240,19 @@ impl Plot {
         )
     }
 
+    /// The chart as a picture that stands alone, 640 by 400, with a style of its own for light and dark surroundings.
+    pub(super) fn picture(self, x_name: &str, y_name: &str, description: &str) -> String {
+        let (x_name, y_name, description) = (escape(x_name), escape(y_name), escape(description));
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 640 400\" role=\"img\" aria-label=\"{description}\"><style>{}</style>\
+             <rect class=\"paper\" width=\"640\" height=\"400\" rx=\"8\"/><text class=\"axis\" x=\"16\" y=\"24\">{y_name}</text>\
+             <svg x=\"64\" y=\"48\" width=\"548\" height=\"288\" overflow=\"visible\">{}<line class=\"base\" x2=\"100%\" y1=\"100%\" y2=\"100%\"/></svg>\
+             <text class=\"axis\" x=\"338\" y=\"384\" text-anchor=\"middle\">{x_name}</text></svg>\n",
+            include_str!("picture.css"),
+            self.marks
+        )
+    }
+
     fn stretched(&mut self, class: &str, path: &str) {
         self.add(format_args!("<svg viewBox=\"0 0 100 100\" preserveAspectRatio=\"none\"><path class=\"{class}\" vector-effect=\"non-scaling-stroke\" d=\"{path}\"/></svg>"));
     }

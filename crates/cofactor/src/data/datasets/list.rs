@@ -388,7 +388,7 @@ pub static DATASETS: &[DataSet] = &[
         max_bytes: 64 * MIB,
         licence: "Published for research beside the code of LightGCN, without a licence of its own. No warranty.",
         citation: "X. He, K. Deng, X. Wang, Y. Li, Y. Zhang and M. Wang, \"LightGCN: Simplifying and Powering Graph Convolution \
-            Network for Recommendation\", SIGIR 2020; E. Cho, S. A. Myers and J. Leskovec, \"Friendship and Mobility\", KDD 2011",
+            Network for Recommendation\", SIGIR 2020; E. Cho, S. A. Myers and J. Leskovec, \"Friendship and Mobility\", KDD 2011, https://snap.stanford.edu/data/loc-gowalla.html",
         homepage: "https://github.com/gusye1234/LightGCN-PyTorch",
     },
     DataSet {

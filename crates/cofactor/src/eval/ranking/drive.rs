@@ -12,12 +12,12 @@ use crate::data::ratings::{Rated, Ratings};
 use crate::data::split::Fold;
 use crate::error::{Error, Result};
 use crate::fit::factors::best::Shelf;
-use crate::fit::model::{Model, Query};
+use crate::fit::model::{Model, Query, TOGETHER};
 use crate::fit::top;
 
 /// Ranks each user's candidates by a fitted model, and measures.
 ///
-/// Cost: O(nk) for each user with a relevant item, spread over the threads, which never change a bit. Memory: 16n scores a thread, 4(k + 1) bytes an item where scores are
+/// Cost: O(nk) for each user with a relevant item, spread over the threads, which never change a bit. Memory: 32n scores a thread, 4(k + 1) bytes an item where scores are
 /// one inner product, and the lists where a metric asks for them.
 ///
 /// # Errors
@@ -37,8 +37,8 @@ pub(super) fn rank_adjusted(
     let ranking = Ranking::new(model, fold, asked, extra);
     let all: Vec<User> = (0..fold.test.users() as u32).map(User).collect();
     let blocks: Vec<Vec<Option<Outcome>>> = pool.install(|| {
-        let scratch = || vec![0.0; AT_ONCE * fold.test.items()];
-        let blocks = all.par_chunks(AT_ONCE);
+        let scratch = || vec![0.0; TOGETHER * fold.test.items()];
+        let blocks = all.par_chunks(TOGETHER);
         blocks.map_init(scratch, |scores, users| ranking.of_users(users, scores)).collect::<Result<_>>()
     })?;
     let users: Vec<Option<Outcome>> = blocks.into_iter().flatten().collect();
@@ -75,9 +75,6 @@ fn nobody(asked: &Asked) -> Error {
     }
 }
 
-/// How many users are scored at once.
-const AT_ONCE: usize = 16;
-
 /// One user's values, and the list that some of them are made of.
 struct Outcome {
     values: UserValues,
@@ -95,11 +92,14 @@ struct Ranking<'a> {
     extra: Option<&'a [f32]>,
     /// All items, packed for many users at once, where scores are one inner product of trained vectors.
     items: Option<Shelf<'a>>,
+    /// Whether the model scores a block's users together.
+    together: bool,
 }
 
 impl<'a> Ranking<'a> {
     fn new(model: &'a dyn Model, fold: &'a Fold, asked: &'a Asked, extra: Option<&'a [f32]>) -> Self {
         let most = asked.measures.iter().filter_map(|measure| measure.cutoff).max().unwrap_or(0);
+        let trained = fold.folded.is_none();
         Self {
             model,
             fold,
@@ -109,11 +109,12 @@ impl<'a> Ranking<'a> {
             longest: asked.longest_list(),
             extra,
             items: match model.factors() {
-                Some(factors) if fold.folded.is_none() && fold.candidates.is_none() => {
+                Some(factors) if trained && fold.candidates.is_none() => {
                     Shelf::of(factors, &vec![true; fold.test.items()], extra)
                 }
                 _ => None,
             },
+            together: trained && model.whole_rows(),
         }
     }
 
@@ -127,8 +128,11 @@ impl<'a> Ranking<'a> {
             .filter(|(_, relevant)| !relevant.is_empty())
             .map(|(&user, _)| user)
             .collect();
-        if let Some(items) = &self.items {
-            items.scores(&asked, &mut scores[..asked.len() * n]);
+        let block = &mut scores[..asked.len() * n];
+        match &self.items {
+            Some(items) => items.scores(&asked, block),
+            None if self.together => self.model.predict_many(&asked, block),
+            None => (),
         }
         let mut rows = scores.chunks_exact_mut(n.max(1));
         let one = |(&user, relevant): (&User, &Vec<Item>)| {
@@ -149,7 +153,7 @@ impl<'a> Ranking<'a> {
     fn of_user(&self, user: User, relevant: &[Item], scores: &mut [f32]) -> Result<Outcome> {
         let history = self.history(user).row(user).items;
         let (ranked, list) = match &self.fold.candidates {
-            Some(given) => self.among(user, given.row(user).items, relevant)?,
+            Some(given) => self.among(user, given.row(user).items, relevant, scores)?,
             None => {
                 self.score(user, scores)?;
                 (ranked(scores, history, relevant), self.list(scores, history))
@@ -179,7 +183,9 @@ impl<'a> Ranking<'a> {
     /// The scores of all items, unless they have been taken with the block's.
     fn score(&self, user: User, scores: &mut [f32]) -> Result<()> {
         if self.items.is_none() {
-            score_all(self.model, self.fold, user, scores)?;
+            if !self.together {
+                score_all(self.model, self.fold, user, scores)?;
+            }
             for (score, extra) in scores.iter_mut().zip(self.extra.into_iter().flatten()) {
                 *score += extra;
             }
@@ -208,15 +214,27 @@ impl<'a> Ranking<'a> {
         best.into_iter().map(|(item, _)| item).collect()
     }
 
-    /// The ranking among a list of candidates and the relevant items.
-    fn among(&self, user: User, given: &[Item], relevant: &[Item]) -> Result<(Ranked, Vec<Item>)> {
+    /// The ranking among a list of candidates and the relevant items. `scores`: of all items, if the model has scored a block's users together.
+    fn among(
+        &self,
+        user: User,
+        given: &[Item],
+        relevant: &[Item],
+        scores: &[f32],
+    ) -> Result<(Ranked, Vec<Item>)> {
+        let known = |item: Item| {
+            if self.together {
+                scores[item.index()]
+            } else {
+                self.model.predict(Query { user: Some(user), item: Some(item), time: None })
+            }
+        };
         let mut items: Vec<Item> = given.iter().chain(relevant).copied().collect();
         items.sort_unstable();
         items.dedup();
         let mut scored = Vec::with_capacity(items.len());
         for &item in &items {
-            let score = self.model.predict(Query { user: Some(user), item: Some(item), time: None })
-                + self.extra.map_or(0.0, |extra| extra[item.index()]);
+            let score = known(item) + self.extra.map_or(0.0, |extra| extra[item.index()]);
             if !score.is_finite() {
                 return Err(self.no_number(user, item, score));
             }

@@ -4,14 +4,14 @@
 //! the rounding of both ways of summing, is kept; at the end the few that are left are scored as [`Factors::score_all`] scores them. So the lists are the same, bit for
 //! bit, as if every score had been taken one by one: on every instruction set, in any block.
 
-use cofactor_kernels::{LANES, Packed, products, products_above};
+use cofactor_kernels::{LANES, Packed, Skipped, products, products_above};
 
 use super::Factors;
 use crate::data::ids::{Item, User};
 use crate::fit::top;
 
-/// How many users pass by a tile of items before the next one; their vectors stay in the cache too.
-pub(crate) const BLOCK: usize = 64;
+/// How many users pass by a tile of items before the next one; their vectors stay in the second-level cache. With fewer, fetching the tiles takes longer than working on them.
+pub(crate) const BLOCK: usize = 256;
 
 /// Items on offer, packed for many users. Memory: 4(k + 1) bytes an item.
 pub(crate) struct Shelf<'a> {
@@ -47,7 +47,7 @@ impl<'a> Shelf<'a> {
         })
     }
 
-    /// The n best of the offered items that are not seen, for each user: by falling score, equal scores by index. `seen` gives a user's items, increasing.
+    /// The n best of the offered items that are not seen, for each user: by falling score, equal scores by index. `seen` gives a user's items.
     pub(crate) fn best<'s>(
         &self,
         users: &[User],
@@ -57,13 +57,21 @@ impl<'a> Shelf<'a> {
         let factors = self.factors;
         let left =
             Packed::new(factors.k(), users.len(), |place| factors.users.row(users[place].index()), |_| 0.0);
-        let mut bests: Vec<Best<'s>> =
-            users.iter().map(|&user| Best::new(n, self.margin(user), seen(user))).collect();
+        let mut bests: Vec<Best> = users.iter().map(|&user| Best::new(n, self.margin(user))).collect();
+        let mut skipped = Skipped::none(users.len(), self.packed.len());
+        for (place, &user) in users.iter().enumerate() {
+            seen(user).iter().for_each(|item| skipped.skip(place, item.index()));
+        }
         let mut thresholds = vec![f32::MIN; users.len()];
-        products_above(factors.isa, &left, &self.packed, &mut thresholds, &mut |place, first, products| {
-            bests[place].take(first, products)
-        });
-        bests.into_iter().zip(users).map(|(best, &user)| self.exactly(user, n, &best.kept)).collect()
+        let mut take = |place: usize, first: usize, reached: u32, products: &[f32; LANES]| {
+            bests[place].take(first, reached, products)
+        };
+        products_above(factors.isa, &left, &self.packed, &skipped, &mut thresholds, &mut take);
+        let exactly = |(mut best, &user): (Best, &User)| {
+            best.throw_out();
+            self.exactly(user, n, &best.kept)
+        };
+        bests.into_iter().zip(users).map(exactly).collect()
     }
 
     /// The scores of all items for each user, those that are not on offer −∞: a row of n entries of `out` for each. They are summed in another order than
@@ -105,29 +113,27 @@ fn norm(vector: &[f32]) -> f64 {
 }
 
 /// One user's best so far, and those within the margin.
-struct Best<'s> {
+struct Best {
     n: usize,
     margin: f32,
-    seen: &'s [Item],
     threshold: f32,
     kept: Vec<(f32, Item)>,
     /// So many are kept before the worst are thrown out.
     most: usize,
 }
 
-impl<'s> Best<'s> {
-    fn new(n: usize, margin: f32, seen: &'s [Item]) -> Self {
+impl Best {
+    fn new(n: usize, margin: f32) -> Self {
         let most = 2 * n + LANES;
-        Self { n, margin, seen, threshold: f32::MIN, kept: Vec::with_capacity(most.min(1 << 12)), most }
+        Self { n, margin, threshold: f32::MIN, kept: Vec::with_capacity(most.min(1 << 12)), most }
     }
 
-    /// Looks at 16 products; returns the new threshold.
-    fn take(&mut self, first: usize, products: &[f32; LANES]) -> f32 {
-        for (place, &product) in products.iter().enumerate() {
-            let item = Item((first + place) as u32);
-            if product >= self.threshold && self.seen.binary_search(&item).is_err() {
-                self.kept.push((product, item));
-            }
+    /// Takes those of 16 products that have reached the threshold, a bit for each; returns the new one.
+    fn take(&mut self, first: usize, mut reached: u32, products: &[f32; LANES]) -> f32 {
+        while reached != 0 {
+            let place = reached.trailing_zeros() as usize;
+            self.kept.push((products[place], Item((first + place) as u32)));
+            reached &= reached - 1;
         }
         if self.kept.len() >= self.most {
             self.throw_out();

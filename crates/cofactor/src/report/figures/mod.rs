@@ -6,6 +6,7 @@ mod errors;
 mod groups;
 mod intervals;
 mod learning;
+mod long_tail;
 mod trade_off;
 mod trials;
 mod values;
@@ -16,7 +17,8 @@ pub(super) use errors::{by_rating, calibration, errors};
 pub(super) use groups::{Grouped, by_count};
 pub(super) use intervals::{Row, intervals};
 pub(super) use learning::{learning, stopping};
-pub(super) use trade_off::trade_off;
+pub(super) use long_tail::long_tail_picture;
+pub(super) use trade_off::{trade_off, trade_off_picture};
 pub(super) use trials::{history, scatter};
 pub(super) use values::values;
 

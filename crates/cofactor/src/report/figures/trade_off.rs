@@ -7,17 +7,48 @@ use crate::report::words::metric_name;
 
 /// The first metric against how much of the catalogue is shown, a dot for each setting; empty for fewer than two.
 pub(crate) fn trade_off(settings: &[Setting], first: &str) -> String {
-    let named = |start: &str| settings.first()?.metrics.keys().find(|name| name.starts_with(start)).cloned();
-    let (Some(coverage), Some(novelty), Some(gini)) = (named("coverage"), named("novelty"), named("gini"))
+    let (Some(coverage), Some(novelty), Some(gini)) =
+        (named(settings, "coverage"), named(settings, "novelty"), named(settings, "gini"))
     else {
         return String::new();
     };
-    let value =
-        |setting: &Setting, name: &str| setting.metrics.get(name).map_or(f64::NAN, |found| found.mean);
+    let Some(plot) = drawn(settings, first, &coverage) else { return String::new() };
+    let name = metric_name(first);
+    let rows = settings.iter().map(|setting| {
+        let of = |name: &str, decimals: usize| number(value(setting, name), decimals);
+        vec![setting.weight.to_string(), of(first, 4), of(&coverage, 4), of(&novelty, 2), of(&gini, 4)]
+    });
+    let title = format!("What popularity is worth: {name} against how much of the catalogue is shown");
+    let chart = plot.finish(&metric_name(&coverage), &name, &title);
+    let heads = ["--popularity", &name, &coverage, &novelty, &gini];
+    let table = table(&heads, rows);
+    let reading = "Each dot is the same model with more or less of the items' popularity added to its scores: w·ln(nᵢ/n of the most popular item). To the right, more items are \
+                   ever shown; higher up, the lists fit better. Nothing is chosen by this; it tells what a setting of recommend --popularity costs.";
+    Figure { id: "trade-off", title: &title, reading, chart: &chart, table: &table }.html()
+}
+
+/// The same as a picture that stands alone.
+pub(crate) fn trade_off_picture(settings: &[Setting], first: &str) -> String {
+    let Some(coverage) = named(settings, "coverage") else { return String::new() };
+    let Some(plot) = drawn(settings, first, &coverage) else { return String::new() };
+    let (x, y) = (metric_name(&coverage), metric_name(first));
+    plot.picture(&x, &y, &format!("{y} against how much of the catalogue is shown"))
+}
+
+/// The full name of a metric that begins so.
+fn named(settings: &[Setting], start: &str) -> Option<String> {
+    settings.first()?.metrics.keys().find(|name| name.starts_with(start)).cloned()
+}
+
+fn value(setting: &Setting, name: &str) -> f64 {
+    setting.metrics.get(name).map_or(f64::NAN, |found| found.mean)
+}
+
+fn drawn(settings: &[Setting], first: &str, coverage: &str) -> Option<Plot> {
     let points: Vec<(f64, f64)> =
-        settings.iter().map(|setting| (value(setting, &coverage), value(setting, first))).collect();
+        settings.iter().map(|setting| (value(setting, coverage), value(setting, first))).collect();
     if points.len() < 2 {
-        return String::new();
+        return None;
     }
     let range = |of: fn(&(f64, f64)) -> f64| {
         points.iter().map(of).fold((f64::MAX, f64::MIN), |(low, high), at| (low.min(at), high.max(at)))
@@ -34,17 +65,7 @@ pub(crate) fn trade_off(settings: &[Setting], first: &str) -> String {
             plot.text("label", (x, y), (0, -10), Anchor::Middle, "as trained");
         }
     }
-    let rows = settings.iter().map(|setting| {
-        let of = |name: &str, decimals: usize| number(value(setting, name), decimals);
-        vec![setting.weight.to_string(), of(first, 4), of(&coverage, 4), of(&novelty, 2), of(&gini, 4)]
-    });
-    let title = format!("What popularity is worth: {name} against how much of the catalogue is shown");
-    let chart = plot.finish(&metric_name(&coverage), &name, &title);
-    let heads = ["--popularity", &name, &coverage, &novelty, &gini];
-    let table = table(&heads, rows);
-    let reading = "Each dot is the same model with more or less of the items' popularity added to its scores: w·ln(nᵢ/n of the most popular item). To the right, more items are \
-                   ever shown; higher up, the lists fit better. Nothing is chosen by this; it tells what a setting of recommend --popularity costs.";
-    Figure { id: "trade-off", title: &title, reading, chart: &chart, table: &table }.html()
+    Some(plot)
 }
 
 #[cfg(test)]

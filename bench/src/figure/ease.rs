@@ -1,0 +1,97 @@
+//! What `ease` costs in time and memory, beside the inverse alone by OpenBLAS.
+
+use std::path::Path;
+
+use anyhow::Result;
+use cofactor::data::ratings::Ratings;
+use cofactor::data::synth::{self, Synth};
+use cofactor::fit::run::Run;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::bench::{Bench, model};
+use crate::figure::linear::{forget_peak, peak};
+use crate::measure::timed;
+use crate::page::{Section, Table, Verdict};
+use crate::peer::Python;
+
+const REG: f64 = 100.0;
+/// Items; of the larger ones `numpy.linalg.inv`, which makes copies, does not fit the memory.
+const SIZES: [(usize, bool); 2] = [(10_000, true), (40_000, false)];
+
+#[derive(Deserialize)]
+struct Answer {
+    cpu: f64,
+    peak: f64,
+}
+
+/// Measures each size once.
+pub fn measure(bench: &Bench) -> Result<Section> {
+    let python = Python::rankers()?;
+    let mut section = Section {
+        title: "EASE".to_owned(),
+        how: format!(
+            "Synthetic sets of a user for each item and 20 items for each user, one thread, each measured once; {}. Cofactor's time is that of the whole fit: XᵀX, its inverse, and the scaling. The peers' is that of the inverse \
+             alone, in f32: `numpy.linalg.inv`, and LAPACK's `spotrf` and `spotri` in place by SciPy, which is the least that OpenBLAS can do it with. Memory is the peak of the process.",
+            python.version(&["numpy", "scipy"])
+        ),
+        ..Section::default()
+    };
+    let mut table = Table::new([
+        "items",
+        "`numpy.linalg.inv`, CPU s",
+        "GB",
+        "`spotrf`, `spotri`, CPU s",
+        "GB",
+        "Cofactor, CPU s",
+        "GB",
+        "GFLOP/s",
+    ]);
+    for (items, copies) in SIZES {
+        let ratings = synthetic(items)?;
+        let ask = |lapack: bool| -> Result<Answer> {
+            let records = bench.records("ease.records", &ratings)?;
+            let sizes = [ratings.users(), ratings.items()].map(|size| size.to_string());
+            let arguments = [&*records, Path::new(&sizes[0]), Path::new(&sizes[1])];
+            let mut peer = python.start("ranking.py", &arguments)?;
+            let told = json!({ "task": "invert", "items": ratings.items(), "reg": REG, "lapack": lapack });
+            Ok(serde_json::from_str(&peer.ask(&told.to_string())?)?)
+        };
+        let numpy = if copies { Some(ask(false)?) } else { None };
+        let lapack = ask(true)?;
+        let algorithm = model("ease", None, &[("reg", &REG.to_string())])?;
+        forget_peak()?;
+        let (fitted, cost) = timed(|| algorithm.fit(&ratings, &mut Run::new(0, 1)?));
+        drop(fitted?);
+        let own = Answer { cpu: cost.cpu, peak: peak()? };
+        let what = |of: &str| format!("`ease`, {items} items: CPU time over {of}");
+        let times = |x: f64| format!("{x:.2} ×");
+        if let Some(numpy) = &numpy {
+            section.verdicts.push(Verdict::at_most(
+                what("numpy.linalg.inv"),
+                own.cpu / numpy.cpu,
+                1.0,
+                times,
+            ));
+        }
+        section.verdicts.push(Verdict::at_most(what("spotrf and spotri"), own.cpu / lapack.cpu, 1.0, times));
+        let cells = |answer: Option<&Answer>| match answer {
+            Some(Answer { cpu, peak }) => [format!("{cpu:.1}"), format!("{:.2}", peak / 1e9)],
+            None => ["", ""].map(str::to_owned),
+        };
+        let ([a, b], [c, d], [e, f]) = (cells(numpy.as_ref()), cells(Some(&lapack)), cells(Some(&own)));
+        let rate = (ratings.items() as f64).powi(3) / own.cpu / 1e9;
+        table.row([ratings.items().to_string(), a, b, c, d, e, f, format!("{rate:.0}")]);
+    }
+    section.tables.push(table);
+    section.notes.push(
+        "The operations are counted as n³: half of a symmetric matrix, a multiplication and an addition for each of n³/2 entries and blocks."
+            .to_owned(),
+    );
+    Ok(section)
+}
+
+fn synthetic(items: usize) -> Result<Ratings> {
+    let written = format!("synth:users={items},items={items},ratings={},k=8", 20 * items);
+    Ok(synth::generate(&Synth::parse(&written)?)?.ratings)
+}

@@ -1,0 +1,359 @@
+//! How fast `ials` lowers its objective, beside implicit and irspack, and how near its Cholesky path comes to what the processor can do.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use cofactor::data::ids::{Item, User};
+use cofactor::data::ratings::Ratings;
+use cofactor::data::split;
+use cofactor::fit::run::Run;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::bench::{Bench, model};
+use crate::measure::{Sample, timed};
+use crate::page::{Section, Table, Verdict};
+use crate::peer::{Process, Python};
+
+const EPOCHS: usize = 15;
+/// Factors, what share of the peer's CPU time Cofactor may take, and repeats: the peers take minutes.
+const RANKS: [(usize, f64, usize); 3] = [(64, 1.0 / 3.0, 5), (128, 0.5, 3), (256, 0.5, 1)];
+/// Factors of the comparison by Cholesky factors, which take the peers longest.
+const EXACT: usize = 64;
+/// How Cofactor may go about it: all are tried, the fastest is compared.
+const WAYS: [&[(&str, &str)]; 4] = [
+    &[("solver", "cholesky")],
+    &[("solver", "cg"), ("cg_steps", "2")],
+    &[("solver", "cg"), ("cg_steps", "3")],
+    &[("solver", "blocks"), ("block", "64")],
+];
+/// The share of the rate of a large matrix product that the Cholesky path should reach.
+const SHARE: f64 = 0.5;
+/// The size of that product.
+const SQUARE: usize = 2048;
+
+/// An objective, (2) of `ials`, with constant confidence.
+#[derive(Clone, Copy)]
+struct Problem {
+    peer: &'static str,
+    unobserved: f64,
+    reg: f64,
+    power: f64,
+    /// Whether the pull to zero holds for all pairs, or for those that were not taken.
+    all: bool,
+}
+
+/// The data with the problems that the peers are asked to solve on it: irspack has λ grow with a row's pairs, implicit has not.
+const DATA: [(&str, &str, [Problem; 2]); 2] = [
+    (
+        "ml-1m",
+        "MovieLens 1M",
+        [
+            Problem { peer: "irspack", unobserved: 0.3, reg: 0.007, power: 1.0, all: true },
+            Problem { peer: "implicit", unobserved: 0.25, reg: 2.5, power: 0.0, all: false },
+        ],
+    ),
+    (
+        "gowalla",
+        "Gowalla",
+        [
+            Problem { peer: "irspack", unobserved: 0.01, reg: 0.003, power: 1.0, all: true },
+            Problem { peer: "implicit", unobserved: 0.01, reg: 1.0, power: 0.0, all: false },
+        ],
+    ),
+];
+
+#[derive(Deserialize)]
+struct Fitted {
+    cpu: f64,
+}
+
+/// Compares on both data sets.
+pub fn measure(bench: &Bench) -> Result<Section> {
+    let python = Python::rankers()?;
+    let mut section = Section {
+        title: "Alternating least squares over all pairs".to_owned(),
+        how: format!(
+            "MovieLens 1M (all ratings count as taken) and the training part of Gowalla in the split of LightGCN, one thread, 5, 3 and 1 repeats in turns for k = 64, 128 and 256; {}. Each peer runs {EPOCHS} epochs with its own \
+             conjugate gradients of 3 steps, the faster of its solvers, on the objective that it has: irspack that of Rendle et al. (λ grows with a row's pairs, ν = 1), implicit that of Hu et al. (it does not). The objective of its \
+             factors is computed here, in f64. Cofactor's time is that of a whole fit, set-up included, which ends after the first epoch that is as low; with momentum, by the solver that was fastest in a first round. \"Same epochs\" is Cofactor's \
+             objective after {EPOCHS} epochs of Cholesky factors without momentum, over the peer's after {EPOCHS} of its own Cholesky path, at k = {EXACT}.",
+            python.version(&["implicit", "irspack", "numpy", "scipy"])
+        ),
+        ..Section::default()
+    };
+    let mut table = Table::new([
+        "data",
+        "k",
+        "peer",
+        "peer, CPU s",
+        "Cofactor",
+        "epochs",
+        "CPU s",
+        "share of the peer's",
+        "same epochs, objective over the peer's",
+    ]);
+    let mut limit = Table::new([
+        "data",
+        "k",
+        "CPU s an epoch, Cholesky",
+        "GFLOP/s",
+        "OpenBLAS on a large product, GFLOP/s",
+        "share",
+    ]);
+    for (name, title, problems) in DATA {
+        let taken = taken(bench, name)?;
+        let place = Peer::start(bench, &python, &taken)?;
+        compare(title, &taken, place, &problems, &mut section, [&mut table, &mut limit])?;
+    }
+    section.tables = vec![table, limit];
+    section.notes.push(format!(
+        "The operations of an epoch of the Cholesky path are counted as Nk(k + 1) for each side's sums over its N pairs, k³/3 + 2k² for each row that is solved and k(k + 1) for each row of Σ q qᵀ. The large product is numpy's, of \
+         two matrices of {SQUARE}×{SQUARE}."
+    ));
+    Ok(section)
+}
+
+/// What counts as taken.
+fn taken(bench: &Bench, name: &str) -> Result<Ratings> {
+    let ratings = bench.load(name)?;
+    if name != "gowalla" {
+        return Ok(ratings);
+    }
+    let published =
+        |split: &str| -> cofactor::error::Result<Vec<(User, Item)>> { bench.official(name, split, &ratings) };
+    Ok(split::plan("lightgcn".parse()?, &ratings, 0, &published)?.fold(0).train)
+}
+
+fn compare(
+    title: &str,
+    taken: &Ratings,
+    mut peer: Peer<'_>,
+    problems: &[Problem],
+    section: &mut Section,
+    [table, limit]: [&mut Table; 2],
+) -> Result<()> {
+    for (k, share, repeats) in RANKS {
+        for problem in problems {
+            let (_, goal) = peer.fit(*problem, k, "CG", taken)?;
+            let tried: Vec<Descent> =
+                WAYS.iter().map(|way| problem.fit(taken, k, way, 4 * EPOCHS, goal)).collect::<Result<_>>()?;
+            let reached = |place: &usize| tried[*place].objective <= goal;
+            let fastest =
+                (0..WAYS.len()).filter(reached).min_by(|&a, &b| tried[a].cpu.total_cmp(&tried[b].cpu));
+            let Some(fastest) = fastest else { anyhow::bail!("{title}, k = {k}: {goal} is not reached") };
+            let (mut spent, mut cpu, mut epochs) = (Sample::default(), Sample::default(), 0);
+            for _ in 0..repeats {
+                spent.push(peer.fit(*problem, k, "CG", taken)?.0);
+                let descent = problem.fit(taken, k, WAYS[fastest], 4 * EPOCHS, goal)?;
+                cpu.push(descent.cpu);
+                epochs = descent.epochs;
+            }
+            let ratio = cpu.over(&spent);
+            let what = |about: &str| format!("`ials` and {}, {title}, k = {k}: {about}", problem.peer);
+            let percent = |x: f64| format!("{:.0} %", 100.0 * x);
+            section.verdicts.push(Verdict::at_most(
+                what("CPU time to its objective, share"),
+                ratio.median(),
+                share,
+                percent,
+            ));
+            let exact = if k == EXACT { Some(peer.exact(*problem, k, taken)?) } else { None };
+            if let Some(exact) = exact {
+                let what = what("objective after as many epochs of Cholesky factors, over its");
+                section.verdicts.push(Verdict::at_most(what, exact, 1.0001, |x| format!("{x:.5}")));
+            }
+            table.row([
+                title.to_owned(),
+                k.to_string(),
+                problem.peer.to_owned(),
+                spent.to_string(),
+                WAYS[fastest]
+                    .iter()
+                    .map(|(name, value)| format!("{name} = {value}"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                epochs.to_string(),
+                cpu.to_string(),
+                format!("{ratio:.2}"),
+                exact.map_or_else(String::new, |exact| format!("{:+.1e}", exact - 1.0)),
+            ]);
+            eprintln!("{title} {k} {}: {spent} {cpu} {ratio}", problem.peer);
+        }
+        let (seconds, rate, most) = peer.rates(&problems[0], taken, k)?;
+        section.verdicts.push(Verdict::at_least(
+            format!(
+                "`ials`, {title}, k = {k}: an epoch by Cholesky factors, share of a large product's rate"
+            ),
+            (rate.over(&most)).median(),
+            SHARE,
+            |x| format!("{:.0} %", 100.0 * x),
+        ));
+        limit.row([
+            title.to_owned(),
+            k.to_string(),
+            format!("{seconds:.3}"),
+            format!("{rate:.1}"),
+            format!("{most:.1}"),
+            format!("{:.2}", rate.over(&most)),
+        ]);
+    }
+    Ok(())
+}
+
+/// A peer's process that has its data.
+struct Peer<'a> {
+    process: Process,
+    bench: &'a Bench,
+}
+
+impl<'a> Peer<'a> {
+    fn start(bench: &'a Bench, python: &Python, taken: &Ratings) -> Result<Self> {
+        let records = bench.records("ials.records", taken)?;
+        let sizes = [taken.users(), taken.items()].map(|size| size.to_string());
+        let arguments = [&*records, Path::new(&sizes[0]), Path::new(&sizes[1])];
+        Ok(Self { process: python.start("ranking.py", &arguments)?, bench })
+    }
+
+    /// CPU seconds of the peer's fit and its objective.
+    fn fit(&mut self, problem: Problem, k: usize, solver: &str, taken: &Ratings) -> Result<(f64, f64)> {
+        let factors = self.bench.scratch("ials.factors");
+        let Problem { peer, unobserved, reg, power, .. } = problem;
+        let mut told = json!({
+            "task": format!("fit_{peer}"), "k": k, "epochs": EPOCHS, "solver": solver, "unobserved": unobserved, "reg": reg,
+            "factors": factors,
+        });
+        if peer == "irspack" {
+            told["power"] = power.into();
+        }
+        let Fitted { cpu } = serde_json::from_str(&self.process.ask(&told.to_string())?)?;
+        let entries: Vec<f32> = fs::read(&factors)?
+            .chunks_exact(size_of::<f32>())
+            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+            .collect();
+        ensure!(entries.len() == (taken.users() + taken.items()) * k, "the peer's factors have another size");
+        let (users, items) = entries.split_at(taken.users() * k);
+        Ok((cpu, problem.objective(taken, users, items, k)))
+    }
+
+    /// Cofactor's objective over the peer's, both after [`EPOCHS`] by Cholesky factors.
+    fn exact(&mut self, problem: Problem, k: usize, taken: &Ratings) -> Result<f64> {
+        let (_, theirs) = self.fit(problem, k, "CHOLESKY", taken)?;
+        let way = [("solver", "cholesky"), ("momentum", "false")];
+        Ok(problem.fit(taken, k, &way, EPOCHS, f64::MIN)?.objective / theirs)
+    }
+
+    /// CPU seconds of an epoch by Cholesky factors, its rate, and that of the peer's product, in GFLOP/s, in turns.
+    fn rates(&mut self, problem: &Problem, taken: &Ratings, k: usize) -> Result<(Sample, Sample, Sample)> {
+        #[derive(Deserialize)]
+        struct Rate {
+            rate: f64,
+        }
+        let (mut seconds, mut rate, mut most) = (Sample::default(), Sample::default(), Sample::default());
+        for _ in 0..2 {
+            let cpu = |epochs| -> Result<f64> {
+                let way = [("solver", "cholesky"), ("momentum", "false")];
+                Ok(problem.fit(taken, k, &way, epochs, f64::MIN)?.cpu)
+            };
+            let epoch = (cpu(3)? - cpu(1)?) / 2.0;
+            seconds.push(epoch);
+            rate.push(operations(taken, k) / epoch / 1e9);
+            let told = json!({ "task": "sgemm", "size": SQUARE });
+            most.push(serde_json::from_str::<Rate>(&self.process.ask(&told.to_string())?)?.rate / 1e9);
+        }
+        Ok((seconds, rate, most))
+    }
+}
+
+/// Floating-point operations of an epoch by Cholesky factors.
+fn operations(taken: &Ratings, k: usize) -> f64 {
+    let k = k as f64;
+    let solved = |counts: usize| counts as f64 * (k.powi(3) / 3.0 + 2.0 * k * k);
+    let users = taken.user_counts().filter(|&count| count > 0).count();
+    let items = taken.item_counts().into_iter().filter(|&count| count > 0).count();
+    let all = (2 * taken.len() + taken.users() + taken.items()) as f64;
+    all * k * (k + 1.0) + solved(users) + solved(items)
+}
+
+/// Where a fit has come to.
+struct Descent {
+    cpu: f64,
+    epochs: usize,
+    objective: f64,
+}
+
+impl Problem {
+    /// A fit on one thread that ends when the objective is as low as the goal.
+    fn fit(
+        &self,
+        taken: &Ratings,
+        k: usize,
+        way: &[(&str, &str)],
+        epochs: usize,
+        goal: f64,
+    ) -> Result<Descent> {
+        let numbers = [k.to_string(), epochs.to_string(), self.unobserved.to_string(), self.reg.to_string()];
+        let (power, zeros) = (self.power.to_string(), if self.all { "all" } else { "untaken" });
+        let mut set = vec![
+            ("factors", &*numbers[0]),
+            ("epochs", &*numbers[1]),
+            ("unobserved", &*numbers[2]),
+            ("reg", &*numbers[3]),
+            ("reg_power", &*power),
+            ("zeros", zeros),
+        ];
+        set.extend(way);
+        let algorithm = model("ials", None, &set)?;
+        let mut reached = Descent { cpu: 0.0, epochs: 0, objective: f64::INFINITY };
+        let count = taken.len() as f64;
+        let mut run = Run::new(0, 1)?.with_observer(|epoch| {
+            reached.epochs += 1;
+            reached.objective = count * epoch.train_rmse.powi(2);
+            if reached.objective <= goal { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        let (fitted, cost) = timed(|| algorithm.fit(taken, &mut run));
+        fitted?;
+        drop(run);
+        reached.cpu = cost.cpu;
+        Ok(reached)
+    }
+
+    /// The objective of any factors, in f64.
+    fn objective(&self, taken: &Ratings, users: &[f32], items: &[f32], k: usize) -> f64 {
+        let wide = |row: &[f32]| -> Vec<f64> { row.iter().map(|&entry| f64::from(entry)).collect() };
+        let gram = |rows: &[f32]| {
+            let mut gram = vec![0.0; k * k];
+            for row in rows.chunks_exact(k).map(wide) {
+                for (gram, &x) in gram.chunks_exact_mut(k).zip(&row) {
+                    for (sum, &y) in gram.iter_mut().zip(&row) {
+                        *sum += x * y;
+                    }
+                }
+            }
+            gram
+        };
+        let squares: f64 = gram(users).iter().zip(gram(items)).map(|(a, b)| a * b).sum();
+        let mut total = self.unobserved * squares;
+        for rating in taken.iter() {
+            let (p, q) = (&users[rating.user.index() * k..][..k], &items[rating.item.index() * k..][..k]);
+            let score: f64 = p.iter().zip(q).map(|(&p, &q)| f64::from(p) * f64::from(q)).sum();
+            total += (1.0 - score).powi(2);
+            if !self.all {
+                total -= self.unobserved * score * score;
+            }
+        }
+        let held = |rows: &[f32], counts: &[usize], others: usize| -> f64 {
+            let row = |(row, &count): (&[f32], &usize)| {
+                let weight = (count as f64 + self.unobserved * others as f64).powf(self.power);
+                weight * row.iter().map(|&entry| f64::from(entry).powi(2)).sum::<f64>()
+            };
+            rows.chunks_exact(k).zip(counts).map(row).sum()
+        };
+        let by_user: Vec<usize> = taken.user_counts().collect();
+        total
+            + self.reg * held(users, &by_user, taken.items())
+            + self.reg * held(items, &taken.item_counts(), taken.users())
+    }
+}
