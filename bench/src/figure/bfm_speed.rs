@@ -22,11 +22,14 @@ const CHAINS: usize = 16;
 const FACTORS: usize = 32;
 /// Sweeps of the short and the long fit: their difference has no preparation in it.
 const SWEEPS: (usize, usize) = (1, 5);
+/// Those of the preset for MovieLens 1M: 28 of burn-in, and 32 samples of each chain.
+const PRESET_SWEEPS: usize = 60;
 const REPEATS: usize = 2;
 /// How many times as many samples per CPU second as myFM are wanted.
 const WANTED: f64 = 10.0;
 /// Synthetic ratings without times, so `flipped` has no days there.
 const LARGE: &str = "synth:users=70000,items=14000,ratings=10000000,k=16";
+const HUGE: &str = "synth:users=450000,items=50000,ratings=100000000,k=16";
 const SECONDS_IN_A_DAY: i64 = 86_400;
 
 /// Compares the two, then measures larger sets.
@@ -43,12 +46,13 @@ pub fn measure(bench: &Bench) -> Result<Section> {
             "MovieLens 1M without the first of ten folds ({} ratings), timeSVD++ flipped, k = {FACTORS}, one thread, {REPEATS} repeats in turns; {}. A sweep draws \
              every weight once: one sample of myFM's one chain, {CHAINS} of Cofactor's {CHAINS} chains. Its time is the difference of two fits of {} and {} \
              sweeps over the difference of their numbers, on larger sets of one and two. Each chain has a burn-in of its own, which a sample's price does not hold: with the preset for these data \
-             512 samples take 68 sweeps, so that all in all a sample costs {:.1} times as much as here.",
+             512 samples take {} sweeps, so that all in all a sample costs {:.1} times as much as here.",
             train.len(),
             python.version(&["myfm", "numpy", "scipy"]),
             SWEEPS.0,
             SWEEPS.1,
-            68.0 * CHAINS as f64 / 512.0,
+            PRESET_SWEEPS,
+            PRESET_SWEEPS as f64 * CHAINS as f64 / 512.0,
         ),
         ..Section::default()
     };
@@ -144,6 +148,33 @@ fn records(bench: &Bench, train: &Ratings) -> Result<PathBuf> {
 
 /// What a sweep costs on larger sets, and what the memory alone would take for it.
 fn larger(train: &Ratings, section: &mut Section) -> Result<()> {
+    let of_movies = "MovieLens 1M";
+    let synthetic = synth::generate(&Synth::parse(LARGE)?)?.ratings;
+    let rows = [
+        (of_movies, train, "mf", 32),
+        (of_movies, train, "flipped", 32),
+        ("synthetic 10 M", &synthetic, "mf", 16),
+        ("synthetic 10 M", &synthetic, "flipped", 16),
+    ];
+    against_memory(&rows, section)
+}
+
+/// What a sweep of a hundred million ratings costs.
+pub fn huge(_: &Bench) -> Result<Section> {
+    let mut section = Section {
+        title: "Samples of the Bayesian factorization machine from a hundred million ratings".to_owned(),
+        how: format!(
+            "`{HUGE}`, one thread, {CHAINS} chains; a sweep's time is the difference of two fits of one and two sweeps."
+        ),
+        ..Section::default()
+    };
+    let synthetic = synth::generate(&Synth::parse(HUGE)?)?.ratings;
+    against_memory(&[("synthetic 100 M", &synthetic, "flipped", 16)], &mut section)?;
+    Ok(section)
+}
+
+/// A row for each of these data, features and k.
+fn against_memory(rows: &[(&str, &Ratings, &str, usize)], section: &mut Section) -> Result<()> {
     let speed = bandwidth();
     let mut table = Table::new([
         "data",
@@ -154,15 +185,7 @@ fn larger(train: &Ratings, section: &mut Section) -> Result<()> {
         "the memory alone, s",
         "times that",
     ]);
-    let synthetic = synth::generate(&Synth::parse(LARGE)?)?.ratings;
-    let of_movies = "MovieLens 1M";
-    let rows = [
-        (of_movies, train, "mf", 32),
-        (of_movies, train, "flipped", 32),
-        ("synthetic 10 M", &synthetic, "mf", 16),
-        ("synthetic 10 M", &synthetic, "flipped", 16),
-    ];
-    for (name, ratings, features, k) in rows {
+    for &(name, ratings, features, k) in rows {
         let factors = k.to_string();
         let cpu = sweep(ratings, &[("features", features), ("factors", &factors)], (1, 2))?;
         let visits = (ratings.len() * (k + 1) * CHAINS) as f64;

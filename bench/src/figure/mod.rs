@@ -28,7 +28,7 @@ use crate::page::Section;
 pub type Measure = fn(&Bench) -> Result<Section>;
 
 /// All figures, by their names on the command line.
-pub const FIGURES: [(&str, Measure); 19] = [
+pub const FIGURES: [(&str, Measure); 20] = [
     ("sgd", sgd::measure),
     ("progress", progress::measure),
     ("large", large::measure),
@@ -41,6 +41,7 @@ pub const FIGURES: [(&str, Measure); 19] = [
     ("rivals", rivals::measure),
     ("bfm-accuracy", bfm_accuracy::measure),
     ("bfm-speed", bfm_speed::measure),
+    ("bfm-huge", bfm_speed::huge),
     ("ranking-ml-1m", ranking::movielens),
     ("ranking-gowalla", ranking::gowalla),
     ("ials", ials::measure),
