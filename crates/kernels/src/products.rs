@@ -282,7 +282,7 @@ mod tests {
 
                 // Thresholds that rise: nobody is told of twice or of what is skipped, and all else that reaches the last one was told of.
                 let mut told = vec![f32::NAN; m * n];
-                let skips = |u: usize, i: usize| (u + 3 * i) % 5 == 0;
+                let skips = |u: usize, i: usize| (u + 3 * i).is_multiple_of(5);
                 let mut skipped = Skipped::none(m, n);
                 (0..m * n).filter(|pair| skips(pair / n, pair % n)).for_each(|pair| skipped.skip(pair / n, pair % n));
                 let (mut thresholds, mut next) = (vec![threshold; m], vec![0; m]);
