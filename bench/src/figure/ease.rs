@@ -16,8 +16,8 @@ use crate::page::{Section, Table, Verdict};
 use crate::peer::Python;
 
 const REG: f64 = 100.0;
-/// Items; of the larger ones `numpy.linalg.inv`, which makes copies, does not fit the memory.
-const SIZES: [(usize, bool); 2] = [(10_000, true), (40_000, false)];
+/// Items, and whether `numpy.linalg.inv`, which makes copies, is asked too.
+const SIZES: [(usize, bool); 2] = [(10_000, true), (20_000, false)];
 
 #[derive(Deserialize)]
 struct Answer {

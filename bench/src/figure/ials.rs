@@ -45,11 +45,12 @@ struct Problem {
     all: bool,
 }
 
-/// The data with the problems that the peers are asked to solve on it: irspack has λ grow with a row's pairs, implicit has not.
-const DATA: [(&str, &str, [Problem; 2]); 2] = [
+/// The data, the first of [`RANKS`] that are compared on them, and the problems that the peers are asked to solve on it: irspack has λ grow with a row's pairs, implicit has not.
+const DATA: [(&str, &str, usize, [Problem; 2]); 2] = [
     (
         "ml-1m",
         "MovieLens 1M",
+        3,
         [
             Problem { peer: "irspack", unobserved: 0.3, reg: 0.007, power: 1.0, all: true },
             Problem { peer: "implicit", unobserved: 0.25, reg: 2.5, power: 0.0, all: false },
@@ -58,6 +59,7 @@ const DATA: [(&str, &str, [Problem; 2]); 2] = [
     (
         "gowalla",
         "Gowalla",
+        2,
         [
             Problem { peer: "irspack", unobserved: 0.01, reg: 0.003, power: 1.0, all: true },
             Problem { peer: "implicit", unobserved: 0.01, reg: 1.0, power: 0.0, all: false },
@@ -103,10 +105,10 @@ pub fn measure(bench: &Bench) -> Result<Section> {
         "OpenBLAS on a large product, GFLOP/s",
         "share",
     ]);
-    for (name, title, problems) in DATA {
+    for (name, title, ranks, problems) in DATA {
         let taken = taken(bench, name)?;
         let place = Peer::start(bench, &python, &taken)?;
-        compare(title, &taken, place, &problems, &mut section, [&mut table, &mut limit])?;
+        compare((title, &RANKS[..ranks]), &taken, place, &problems, &mut section, [&mut table, &mut limit])?;
     }
     section.tables = vec![table, limit];
     section.notes.push(format!(
@@ -128,14 +130,14 @@ fn taken(bench: &Bench, name: &str) -> Result<Ratings> {
 }
 
 fn compare(
-    title: &str,
+    (title, ranks): (&str, &[(usize, f64, usize)]),
     taken: &Ratings,
     mut peer: Peer<'_>,
     problems: &[Problem],
     section: &mut Section,
     [table, limit]: [&mut Table; 2],
 ) -> Result<()> {
-    for (k, share, repeats) in RANKS {
+    for &(k, share, repeats) in ranks {
         for problem in problems {
             let (_, goal) = peer.fit(*problem, k, "CG", taken)?;
             let tried: Vec<Descent> =

@@ -39,7 +39,7 @@ use lanes::Lanes;
 pub use link::{Link, sigmoid, sigmoids};
 pub use normal::{Gram, NormalEquations, Samples};
 pub use product::{Rows, add_product};
-pub use products::{Packed, Skipped, products, products_above};
+pub use products::{Found, Packed, Skipped, products, products_above};
 pub use residual::{Errors, Gathered};
 pub use row::{Mates, Own, RowStep, row, shift_rows, sum_rows};
 pub use sgd::{Block, Entry, Pace, PacedSgd, Sgd, paced_sgd, sgd};

@@ -83,11 +83,14 @@ impl Skipped {
     }
 }
 
+/// What [`products_above`] tells: the place on the left, the place of the first of 16 vectors on the right, a bit for each of these that counts, and the 16 products. Returns
+/// the left one's new threshold.
+pub type Found<'a> = dyn FnMut(usize, usize, u32, &[f32; LANES]) -> f32 + 'a;
+
 /// Tells of each product of a vector on the left with one on the right, its level added, that reaches the left one's threshold: level + Σ_l left_l·right_l, summed in
 /// the order of l with fused multiply-add. See [`crate::twin::leveled_product`].
 ///
-/// `found` is given the place on the left, the place of the first of 16 vectors on the right, a bit for each of these that reaches the threshold and is not skipped, and the 16 products, and
-/// returns the left one's new threshold. Each pair is looked at once, for each left one in the order of those on the right. The left ones' levels are not used.
+/// Those count that reach the threshold and are not skipped. Each pair is looked at once, for each left one in the order of those on the right. The left ones' levels are not used.
 ///
 /// # Panics
 /// When the two have vectors of different lengths, or there is not one threshold for each vector on the left, or `skipped` is of other sizes.
@@ -97,7 +100,7 @@ pub fn products_above(
     right: &Packed,
     skipped: &Skipped,
     thresholds: &mut [f32],
-    found: &mut dyn FnMut(usize, usize, u32, &[f32; LANES]) -> f32,
+    found: &mut Found<'_>,
 ) {
     assert_eq!(thresholds.len(), left.len, "one threshold for each vector on the left");
     let sizes = (skipped.groups, skipped.bits.len());
@@ -125,13 +128,13 @@ trait Visit {
     fn visit<S: Simd>(&mut self, simd: S, left: usize, first: usize, products: f32x16<S>);
 }
 
-struct Above<'a> {
+struct Above<'a, 'f> {
     limits: &'a mut [f32],
     skipped: &'a Skipped,
-    found: &'a mut dyn FnMut(usize, usize, u32, &[f32; LANES]) -> f32,
+    found: &'a mut Found<'f>,
 }
 
-impl Visit for Above<'_> {
+impl Visit for Above<'_, '_> {
     #[inline(always)]
     fn visit<S: Simd>(&mut self, simd: S, left: usize, first: usize, products: f32x16<S>) {
         let limit = f32x16::splat(simd, self.limits[left]);
@@ -279,7 +282,7 @@ mod tests {
 
                 // Thresholds that rise: nobody is told of twice or of what is skipped, and all else that reaches the last one was told of.
                 let mut told = vec![f32::NAN; m * n];
-                let skips = |u: usize, i: usize| (u + 3 * i) % 5 == 0;
+                let skips = |u: usize, i: usize| (u + 3 * i).is_multiple_of(5);
                 let mut skipped = Skipped::none(m, n);
                 (0..m * n).filter(|pair| skips(pair / n, pair % n)).for_each(|pair| skipped.skip(pair / n, pair % n));
                 let (mut thresholds, mut next) = (vec![threshold; m], vec![0; m]);

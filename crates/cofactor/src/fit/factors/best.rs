@@ -60,7 +60,9 @@ impl<'a> Shelf<'a> {
         let mut bests: Vec<Best> = users.iter().map(|&user| Best::new(n, self.margin(user))).collect();
         let mut skipped = Skipped::none(users.len(), self.packed.len());
         for (place, &user) in users.iter().enumerate() {
-            seen(user).iter().for_each(|item| skipped.skip(place, item.index()));
+            for item in seen(user) {
+                skipped.skip(place, item.index());
+            }
         }
         let mut thresholds = vec![f32::MIN; users.len()];
         let mut take = |place: usize, first: usize, reached: u32, products: &[f32; LANES]| {
