@@ -358,29 +358,15 @@ impl Bfm {
         Ok(Parts { day, user_set, item_set })
     }
 
-    /// The sets of users and of items that come from their attributes and their numbers of ratings.
+    /// The sets of users and of items beside their ratings' own.
     fn sides(&self, train: &Ratings) -> Result<[Vec<(Lists, usize)>; 2]> {
         let mut sides = [Vec::new(), Vec::new()];
         if self.attributes {
-            sides = self.known(train)?;
+            sides = known(train)?;
         }
         if self.counts {
             sides[0].push(side::magnitudes(train.user_counts()));
             sides[1].push(side::magnitudes(train.item_counts().into_iter()));
-        }
-        Ok(sides)
-    }
-
-    fn known(&self, train: &Ratings) -> Result<[Vec<(Lists, usize)>; 2]> {
-        let catalog = train.catalog();
-        let sides = [side::sets(&catalog.user_attributes), side::sets(&catalog.item_attributes)];
-        if sides.iter().all(Vec::is_empty) {
-            let problem =
-                "attributes = true, and nothing is known of these users and items but their ratings";
-            return Err(Error::unsupported(
-                problem,
-                "set attributes=false, or use a data set by name, such as ml-100k",
-            ));
         }
         Ok(sides)
     }
@@ -400,4 +386,18 @@ impl Bfm {
         let firsts: Vec<usize> = (0..self.chains).step_by(lanes).collect();
         run.pool().install(|| firsts.into_par_iter().map(group).collect())
     }
+}
+
+/// The sets of users and of items that come from their attributes.
+fn known(train: &Ratings) -> Result<[Vec<(Lists, usize)>; 2]> {
+    let catalog = train.catalog();
+    let sides = [side::sets(&catalog.user_attributes), side::sets(&catalog.item_attributes)];
+    if sides.iter().all(Vec::is_empty) {
+        let problem = "attributes = true, and nothing is known of these users and items but their ratings";
+        return Err(Error::unsupported(
+            problem,
+            "set attributes=false, or use a data set by name, such as ml-100k",
+        ));
+    }
+    Ok(sides)
 }

@@ -508,8 +508,8 @@ fn traces_tell_of_every_sweep_of_every_chain() {
 /// A fit, and the ratings it never saw of users it knows and of users it does not.
 fn planted(target: Target) -> (Posterior, Ratings, Ratings) {
     let whole = generate(&Synth::parse("synth:users=700,items=80,ratings=20000").unwrap()).unwrap().ratings;
-    let is_new = |rating: Rating| rating.user.index() % 4 == 0;
-    let is_held_out = |rating: Rating| (rating.user.index() + rating.item.index()) % 5 == 0;
+    let is_new = |rating: Rating| rating.user.index().is_multiple_of(4);
+    let is_held_out = |rating: Rating| (rating.user.index() + rating.item.index()).is_multiple_of(5);
     let train = whole.filter(|rating| !is_new(rating) && !is_held_out(rating));
     let bfm = Bfm { target, factors: 4, chains: 16, burn_in: 20, samples: 24, keep: 24, ..Bfm::default() };
     let model = bfm.fit(&train, &mut Run::new(3, 2).unwrap()).unwrap();
