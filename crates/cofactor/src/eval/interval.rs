@@ -38,17 +38,6 @@ pub fn student_975(degrees: usize) -> f64 {
     }
 }
 
-/// The x below which a standard normal number lies with probability p, 0 < p < 1. By bisection, to 10⁻¹².
-pub fn normal_quantile(p: f64) -> f64 {
-    let (mut low, mut high) = (-40.0_f64, 40.0_f64);
-    while high - low > 1e-12 {
-        let middle = f64::midpoint(low, high);
-        let below = 0.5 * libm::erfc(-middle * std::f64::consts::FRAC_1_SQRT_2);
-        if below < p { low = middle } else { high = middle }
-    }
-    f64::midpoint(low, high)
-}
-
 /// P(|T| ≥ |t|) for Student's T: the two-sided p-value. NaN with 0 degrees of freedom.
 ///
 /// With d degrees of freedom it is I_x(d/2, 1/2) at x = d/(d + t²), the regularized incomplete beta function.
@@ -135,12 +124,6 @@ pub fn root((mean, stderr): (f64, f64)) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_normal_quantile_is_that_of_the_tables() {
-        assert!((normal_quantile(0.975) - NORMAL_975).abs() < 1e-11);
-        assert!((normal_quantile(0.1) + 1.281_551_565_544_6).abs() < 1e-11);
-    }
 
     #[test]
     fn p_values_belong_to_the_quantiles() {

@@ -11,8 +11,6 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::eval::interval::normal_quantile;
-
 /// What a model holds of a rating beside its mean.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outlook {
@@ -113,6 +111,17 @@ impl Reach {
     }
 }
 
+/// The x below which a standard normal number lies with probability p, 0 < p < 1. By bisection, to 10⁻¹².
+fn normal_quantile(p: f64) -> f64 {
+    let (mut low, mut high) = (-40.0_f64, 40.0_f64);
+    while high - low > 1e-12 {
+        let middle = f64::midpoint(low, high);
+        let below = 0.5 * libm::erfc(-middle * std::f64::consts::FRAC_1_SQRT_2);
+        if below < p { low = middle } else { high = middle }
+    }
+    f64::midpoint(low, high)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +134,12 @@ mod tests {
         let chance =
             |(value, p): (usize, &f64)| Chance { value: value as f32 + 1.0, probability: (p / total) as f32 };
         probabilities.iter().enumerate().map(chance).collect()
+    }
+
+    #[test]
+    fn the_normal_quantile_is_that_of_the_tables() {
+        assert!((normal_quantile(0.975) - 1.959_963_984_540_054).abs() < 1e-11);
+        assert!((normal_quantile(0.1) + 1.281_551_565_544_6).abs() < 1e-11);
     }
 
     #[test]
