@@ -6,6 +6,7 @@ pub mod factors;
 pub mod linear;
 pub mod model;
 pub mod neighbours;
+pub(crate) mod normal;
 pub mod objective;
 pub mod outlook;
 pub mod ridge;

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::normal;
+
 /// What a model holds of a rating beside its mean.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outlook {
@@ -39,8 +41,22 @@ impl Outlook {
         Self { sd, chances: Vec::new(), reach: Reach::Normal }
     }
 
-    /// A rating that is a step, around what is predicted.
-    pub fn steps(chances: Vec<Chance>, predicted: f32, reach: Reach) -> Self {
+    /// A rating that is a step, around what is predicted: the steps from the lowest to the highest, and how probable it is to pass each of them but the last.
+    pub fn steps(
+        values: &[f32],
+        passed: impl IntoIterator<Item = f64>,
+        predicted: f32,
+        reach: Reach,
+    ) -> Self {
+        let mut reached = 1.0_f64;
+        let chance = |(&value, passed): (&f32, f64)| {
+            // Rounding may let a higher step be passed more often than a lower one.
+            let passed = passed.clamp(0.0, reached);
+            let probability = (reached - passed) as f32;
+            reached = passed;
+            Chance { value, probability }
+        };
+        let chances: Vec<Chance> = values.iter().zip(passed.into_iter().chain([0.0])).map(chance).collect();
         let square = |chance: &Chance| f64::from(chance.probability * (chance.value - predicted).powi(2));
         Self { sd: chances.iter().map(square).sum::<f64>().sqrt() as f32, chances, reach }
     }
@@ -53,6 +69,12 @@ impl Outlook {
     /// The share of the narrowest interval that holds this rating: the inverse of [`Self::reach`], 1 for a rating beyond all.
     pub fn share(&self, predicted: f32, rating: f32) -> f64 {
         self.reach.share(f64::from((rating - predicted).abs() / self.sd))
+    }
+
+    /// Of each step, how many standard deviations it lies off, and its probability: what [`Reach::pooled`] takes.
+    pub(crate) fn off(&self, predicted: f32) -> impl Iterator<Item = (f32, f32)> + '_ {
+        let sd = self.sd.max(f32::MIN_POSITIVE);
+        self.chances.iter().map(move |chance| ((chance.value - predicted).abs() / sd, chance.probability))
     }
 }
 
@@ -90,14 +112,14 @@ impl Reach {
     }
 
     fn of(&self, share: f64) -> f64 {
-        let Self::Pooled(points) = self else { return normal_quantile(f64::midpoint(1.0, share)) };
-        let place = share * (points.len() - 1) as f64;
+        let Self::Pooled(points) = self else { return normal::quantile(f64::midpoint(1.0, share)) };
+        let place = share.clamp(0.0, 1.0) * (points.len() - 1) as f64;
         let (below, above) = (points[place.floor() as usize], points[place.ceil() as usize]);
         f64::from(below) + f64::from(above - below) * place.fract()
     }
 
     fn share(&self, off: f64) -> f64 {
-        let Self::Pooled(points) = self else { return libm::erf(off * std::f64::consts::FRAC_1_SQRT_2) };
+        let Self::Pooled(points) = self else { return 2.0 * normal::cumulative(off) - 1.0 };
         let right = points.partition_point(|&point| f64::from(point) < off);
         let parts = (points.len() - 1) as f64;
         match (
@@ -111,17 +133,6 @@ impl Reach {
     }
 }
 
-/// The x below which a standard normal number lies with probability p, 0 < p < 1. By bisection, to 10⁻¹².
-fn normal_quantile(p: f64) -> f64 {
-    let (mut low, mut high) = (-40.0_f64, 40.0_f64);
-    while high - low > 1e-12 {
-        let middle = f64::midpoint(low, high);
-        let below = 0.5 * libm::erfc(-middle * std::f64::consts::FRAC_1_SQRT_2);
-        if below < p { low = middle } else { high = middle }
-    }
-    f64::midpoint(low, high)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,17 +140,11 @@ mod tests {
     use proptest::prelude::*;
     use rand::RngExt;
 
-    fn stars(probabilities: &[f64]) -> Vec<Chance> {
-        let total: f64 = probabilities.iter().sum();
-        let chance =
-            |(value, p): (usize, &f64)| Chance { value: value as f32 + 1.0, probability: (p / total) as f32 };
-        probabilities.iter().enumerate().map(chance).collect()
-    }
-
-    #[test]
-    fn the_normal_quantile_is_that_of_the_tables() {
-        assert!((normal_quantile(0.975) - 1.959_963_984_540_054).abs() < 1e-11);
-        assert!((normal_quantile(0.1) + 1.281_551_565_544_6).abs() < 1e-11);
+    /// Stars from one on, with these probabilities.
+    fn stars(probabilities: &[f64], predicted: f32, reach: Reach) -> Outlook {
+        let values: Vec<f32> = (1..=probabilities.len()).map(|star| star as f32).collect();
+        let passed = (1..probabilities.len()).map(|star| probabilities[star..].iter().sum());
+        Outlook::steps(&values, passed, predicted, reach)
     }
 
     #[test]
@@ -151,18 +156,20 @@ mod tests {
 
     #[test]
     fn the_spread_of_steps_is_around_the_prediction() {
-        let outlook = Outlook::steps(stars(&[0.5, 0.0, 0.5]), 2.5, Reach::Normal);
+        let outlook = stars(&[0.5, 0.0, 0.5], 2.5, Reach::Normal);
         assert!((outlook.sd - 1.25_f32.sqrt()).abs() < 1e-6);
+        let chances: Vec<(f32, f32)> = outlook.chances.iter().map(|c| (c.value, c.probability)).collect();
+        assert_eq!(chances, [(1.0, 0.5), (2.0, 0.0), (3.0, 0.5)]);
     }
 
-    /// Rounded normal numbers, as a rating of five steps is one, and the mean of them.
-    fn rounded(rng: &mut impl RngExt) -> (Vec<Chance>, f32) {
+    /// Probabilities of five stars that are rounded normal numbers, and the mean of them.
+    fn rounded(rng: &mut impl RngExt) -> (Vec<f64>, f32) {
         let (mean, spread): (f64, f64) = (rng.random_range(1.5..4.7), rng.random_range(0.6..1.1));
-        let below = |x: f64| 0.5 * libm::erfc(-(x - mean) / spread * std::f64::consts::FRAC_1_SQRT_2);
+        let below = |x: f64| normal::cumulative((x - mean) / spread);
         let edges = [f64::NEG_INFINITY, 1.5, 2.5, 3.5, 4.5, f64::INFINITY];
-        let chances = stars(&edges.windows(2).map(|e| below(e[1]) - below(e[0])).collect::<Vec<f64>>());
-        let mean = chances.iter().map(|chance| chance.value * chance.probability).sum();
-        (chances, mean)
+        let probabilities: Vec<f64> = edges.windows(2).map(|e| below(e[1]) - below(e[0])).collect();
+        let predicted = (1..).zip(&probabilities).map(|(star, p)| f64::from(star) * p).sum::<f64>();
+        (probabilities, predicted as f32)
     }
 
     #[test]
@@ -170,18 +177,17 @@ mod tests {
         let mut rng = stream(3, Purpose::Synthetic, 0);
         let mut off = Vec::new();
         for _ in 0..4000 {
-            let (chances, predicted) = rounded(&mut rng);
-            let sd = Outlook::steps(chances.clone(), predicted, Reach::Normal).sd;
-            off.extend(chances.iter().map(|c| ((c.value - predicted).abs() / sd, c.probability)));
+            let (probabilities, predicted) = rounded(&mut rng);
+            off.extend(stars(&probabilities, predicted, Reach::Normal).off(predicted));
         }
         let reach = Reach::pooled(off);
         let shares = [0.1, 0.5, 0.8, 0.95];
         let mut held = [0.0; 4];
         for _ in 0..4000 {
-            let (chances, predicted) = rounded(&mut rng);
-            let outlook = Outlook::steps(chances.clone(), predicted, reach.clone());
+            let (probabilities, predicted) = rounded(&mut rng);
+            let outlook = stars(&probabilities, predicted, reach.clone());
             for (held, share) in held.iter_mut().zip(shares) {
-                let within = chances.iter().filter(|c| outlook.share(predicted, c.value) <= share);
+                let within = outlook.chances.iter().filter(|c| outlook.share(predicted, c.value) <= share);
                 *held += within.map(|c| f64::from(c.probability)).sum::<f64>() / 4000.0;
             }
         }

@@ -15,6 +15,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 
 use super::space::{Dimension, Range};
+use crate::fit::normal;
 use crate::fit::rng::{Purpose, Stream, stream};
 
 /// A finished trial: the place of each dimension, and its error; infinite where it was pruned or failed.
@@ -144,10 +145,9 @@ fn option(place: f64, options: usize) -> usize {
 
 /// The normal density between 0 and 1, scaled so that it is one.
 fn cut_normal(x: f64, middle: f64, width: f64) -> f64 {
-    const ROOT_TWO_PI: f64 = 2.506_628_274_631_000_7;
-    let below = |end: f64| 0.5 * libm::erfc((middle - end) / width * std::f64::consts::FRAC_1_SQRT_2);
-    let z = (x - middle) / width;
-    libm::exp(-0.5 * z * z) / (width * ROOT_TWO_PI * (below(1.0) - below(0.0)))
+    let standard = |x: f64| (x - middle) / width;
+    normal::density(standard(x))
+        / (width * (normal::cumulative(standard(1.0)) - normal::cumulative(standard(0.0))))
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use crate::data::ratings::Row;
 use crate::error::{Error, Result};
 use crate::fit::factors::{cholesky, cholesky_solve};
 use crate::fit::model::{Model, Newcomer, Parts, Query, Share, Tensors};
-use crate::fit::outlook::{Chance, Outlook};
+use crate::fit::normal::{cumulative, density};
+use crate::fit::outlook::Outlook;
 
 /// In so many samples somebody new is folded in.
 const FOLDED: usize = 32;
@@ -281,14 +282,6 @@ impl Folded {
     }
 }
 
-fn cumulative(x: f64) -> f64 {
-    0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)
-}
-
-fn density(x: f64) -> f64 {
-    libm::exp(-0.5 * x * x) / (2.0 * std::f64::consts::PI).sqrt()
-}
-
 impl Posterior {
     /// The rating that a sample expects by a prediction, which is the prediction itself if ratings are no steps.
     fn rating(&self, sample: usize, predicted: f64) -> f64 {
@@ -373,20 +366,13 @@ impl Newcomer for Somebody<'_> {
             };
             return Some(Outlook::normal((each.map(square).sum::<f64>() / count).sqrt() as f32));
         };
-        let mut passed = vec![0.0; steps.values.len()];
+        let mut passed = vec![0.0; steps.values.len() - 1];
         for (sample, fit, doubt) in each {
             for (passed, threshold) in passed.iter_mut().zip(steps.of_sample(sample)) {
                 *passed += cumulative((fit - f64::from(threshold)) / (1.0 + doubt).sqrt()) / count;
             }
         }
-        let mut reached = 1.0;
-        let chance = |(&value, passed): (&f32, f64)| {
-            let probability = (reached - passed) as f32;
-            reached = passed;
-            Chance { value, probability }
-        };
-        let chances = steps.values.iter().zip(passed).map(chance).collect();
-        Some(Outlook::steps(chances, predicted, model.reach.clone()))
+        Some(Outlook::steps(&steps.values, passed, predicted, model.reach.clone()))
     }
 
     fn parts(&self, item: Item) -> Parts {

@@ -12,11 +12,11 @@ use super::newcomer::{Folding, Somebody};
 use super::probit::Levels;
 use super::trace::Traces;
 use crate::data::ids::{Item, User};
-use crate::data::ratings::{Rating, Ratings, Row, Time};
+use crate::data::ratings::{Ratings, Row, Time};
 use crate::error::{Error, Result};
 use crate::fit::factors::{Factors, Matrix, Prior};
 use crate::fit::model::{Model, Newcomer, Query, Tensors, Trace};
-use crate::fit::outlook::{Chance, Outlook, Reach};
+use crate::fit::outlook::{Outlook, Reach};
 
 /// Samples stand side by side in chunks of so many.
 pub(super) const CHUNK: usize = 16;
@@ -453,21 +453,18 @@ impl Posterior {
 
     /// Where ratings are steps: how far intervals must reach to hold what they promise, by what the model holds of up to [`POOLED`] of its training ratings.
     pub(super) fn with_reach(mut self, train: &Ratings) -> Self {
-        if self.steps.is_some() {
-            let every = train.len().div_ceil(POOLED).max(1);
-            let off_of = |rating: Rating| {
-                let query = Query { user: Some(rating.user), item: Some(rating.item), time: rating.time };
-                let (predicted, outlook) = (self.predict(query), self.outlook(query));
-                let of_chance = move |outlook: Outlook| {
-                    let sd = outlook.sd.max(f32::MIN_POSITIVE);
-                    let off =
-                        move |chance: Chance| ((chance.value - predicted).abs() / sd, chance.probability);
-                    outlook.chances.into_iter().map(off)
-                };
-                outlook.into_iter().flat_map(of_chance)
-            };
-            self.reach = Reach::pooled(train.iter().step_by(every).flat_map(off_of).collect());
+        if self.steps.is_none() {
+            return self;
         }
+        let every = train.len().div_ceil(POOLED).max(1);
+        let mut off = Vec::new();
+        for rating in train.iter().step_by(every) {
+            let query = Query { user: Some(rating.user), item: Some(rating.item), time: rating.time };
+            if let Some(outlook) = self.outlook(query) {
+                off.extend(outlook.off(self.predict(query)));
+            }
+        }
+        self.reach = Reach::pooled(off);
         self
     }
 
@@ -487,23 +484,19 @@ impl Posterior {
         }
     }
 
-    /// How probable each step is, over all samples.
-    fn chances(&self, asker: &Asker, item: Option<Item>, steps: &StepSamples) -> Vec<Chance> {
+    /// How probable it is to pass each step but the last, over all samples.
+    fn passed(&self, asker: &Asker, item: Option<Item>, steps: &StepSamples) -> Vec<f64> {
         let row = self.items.row(item.map_or(self.items.rows(), Item::index));
         let (mut hidden, mut passed) = (self.scratch(), self.scratch());
         kernels::by_sample(self.isa, self.k, &asker.own, row, &mut hidden);
-        let mut chances = Vec::with_capacity(steps.values.len());
-        let mut reached = 1.0;
-        for (step, &value) in steps.values.iter().enumerate() {
+        let of_step = |step: usize| {
             // The mean of a number that is 1 above the step and 0 up to it.
             let above: Vec<f32> = (0..steps.values.len()).map(|other| f32::from(other > step)).collect();
             passed.copy_from_slice(&hidden);
             kernels::gibbs::expected_ratings(self.isa, &above, &steps.thresholds, &mut passed);
-            let beyond = self.mean(&passed).clamp(0.0, reached);
-            chances.push(Chance { value, probability: reached - beyond });
-            reached = beyond;
-        }
-        chances
+            f64::from(self.mean(&passed))
+        };
+        (0..steps.values.len() - 1).map(of_step).collect()
     }
 
     /// The mean over the samples.
@@ -596,7 +589,8 @@ impl Model for Posterior {
         self.by_sample(&asker, query.item, &mut means);
         let mean = self.mean(&means);
         if let Some(steps) = &self.steps {
-            return Some(Outlook::steps(self.chances(&asker, query.item, steps), mean, self.reach.clone()));
+            let passed = self.passed(&asker, query.item, steps);
+            return Some(Outlook::steps(&steps.values, passed, mean, self.reach.clone()));
         }
         for (square, alpha) in means.iter_mut().zip(&self.noise) {
             *square = (*square - mean).powi(2) + 1.0 / alpha;
