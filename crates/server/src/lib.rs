@@ -19,7 +19,7 @@ mod page;
 mod problem;
 
 pub use app::{App, Limits, Settings};
-pub use events::{Event, Store, StoreError};
+pub use events::{Event, Since, Store, StoreError};
 pub use guard::{Keys, Scope};
 pub use models::{Models, Served};
 

@@ -296,6 +296,66 @@ fn what_somebody_does_counts_in_the_next_answer_and_survives() {
 }
 
 #[test]
+fn who_was_erased_and_comes_back_is_somebody_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::storing(folder.path());
+    let like = |user: &str| service.post("/v1/similar", &json!({"user": user, "n": 79})).1;
+    let neighbours = |user: &str| -> Vec<String> {
+        let all = like(user)["neighbours"].as_array().unwrap().clone();
+        all.iter().map(|neighbour| neighbour["id"].to_string()).collect()
+    };
+    assert!(neighbours("7").contains(&"8".to_owned()));
+    assert_eq!(service.delete("/v1/users/8"), 204);
+    assert!(!neighbours("7").contains(&"8".to_owned()));
+    assert_eq!(like("8")["status"], 404);
+    let popular = service.get("/v1/users/8/recommendations?unknown=popular").1;
+    assert_eq!(popular["basis"], "popular");
+
+    let ratings = json!([{"item": "3", "value": 5.0}, {"item": "5", "value": 1.0}]);
+    let events = json!({"events": [
+        {"user": "8", "item": "3", "value": 5.0}, {"user": "8", "item": "5", "value": 1.0},
+    ]});
+    assert_eq!(service.post("/v1/events", &events).0, 201);
+    // The vectors are of before still.
+    assert_eq!(like("8")["status"], 404);
+    for (path, more) in [
+        ("recommend", json!({"n": 120, "reasons": 9})),
+        ("predict", json!({"items": ["4", "6"]})),
+        ("explain", json!({"item": "4"})),
+    ] {
+        let ask = |name: &str, whom: &Value| {
+            let mut body = more.clone();
+            body[name] = whom.clone();
+            service.post(&format!("/v1/{path}"), &body)
+        };
+        let (status, answer) = ask("user", &json!("8"));
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(answer, ask("ratings", &ratings).1);
+    }
+
+    refit(&service);
+    let known = service.get("/v1/users/8/recommendations?n=120").1;
+    assert_eq!((&known["basis"], ids(&known).len()), (&json!("model"), 118));
+    // And the next refit keeps what the user has done since.
+    refit(&service);
+    let file = Recommender::open(&folder.path().join("films.cofactor")).unwrap();
+    assert_eq!(file.history("8").unwrap().len(), 2);
+}
+
+/// Waits for a refit; returns how it went.
+fn refit(service: &Service) -> Value {
+    assert_eq!(service.post("/v1/refresh", &json!({})).0, 202);
+    loop {
+        let (_, state) = service.get("/v1/refresh");
+        if state["state"] != "running" {
+            assert_eq!(state["state"], "done", "{state}");
+            return state;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn a_refit_takes_the_place_of_the_model_and_knows_the_events() {
     let folder = tempfile::tempdir().unwrap();
     let service = Service::storing(folder.path());
@@ -307,15 +367,8 @@ fn a_refit_takes_the_place_of_the_model_and_knows_the_events() {
     ]});
     assert_eq!(service.post("/v1/events", &events).0, 201);
     assert_eq!(service.delete("/v1/users/8"), 204);
-    assert_eq!(service.post("/v1/refresh", &json!({})).0, 202);
-    let done = loop {
-        let (_, state) = service.get("/v1/refresh");
-        if state["state"] != "running" {
-            break state;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    };
-    assert_eq!((&done["state"], &done["events"]), (&json!("done"), &json!(3)), "{done}");
+    let done = refit(&service);
+    assert_eq!(done["events"], 3, "{done}");
     assert!(done["drift"]["users"] == 2 && done["drift"]["overlap"].as_f64().unwrap() > 0.0, "{done}");
     let (_, models) = service.get("/v1/models");
     assert_eq!((&models["models"][0]["generation"], &models["models"][0]["items"]), (&json!(1), &json!(121)));

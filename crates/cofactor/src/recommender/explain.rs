@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 
-use super::history::History;
-use super::{NamedItem, Recommender, Who};
-use crate::data::ids::{Item, RawId};
+use super::{NamedItem, Recommender, Somebody, Who};
+use crate::data::ids::Item;
 use crate::data::ratings::{Rated, Row};
 use crate::error::Result;
 use crate::fit::model::{Newcomer, Parts, Query, Share};
@@ -52,25 +51,14 @@ impl Recommender {
     /// An unknown user or item, or a model that cannot fold in.
     pub fn explain(&self, who: Who<'_>, item: &str) -> Result<Explanation<'_>> {
         let item = self.item(item)?;
-        self.explain_item(who, item)
-    }
-
-    fn explain_item(&self, who: Who<'_>, item: Item) -> Result<Explanation<'_>> {
-        match who {
-            Who::User(raw) => {
-                let user = self.known_user(RawId::Text(raw)).ok_or_else(|| self.unknown_user(raw))?;
+        match self.somebody(who)? {
+            Somebody::Trained(user) => {
                 let query = Query { user: Some(user), item: Some(item), time: None };
                 let score = self.file.model.predict(query);
                 self.explained(self.file.seen.row(user), item, Some(score))
             }
-            Who::History(entries) => self.explained(History::of(self, entries)?.row(), item, None),
-            Who::Since(raw, entries) => {
-                let history = History::since(self, raw, entries)?;
-                if !history.has_news() {
-                    return self.explain_item(Who::User(raw), item);
-                }
-                self.explained(history.row(), item, None)
-            }
+            Somebody::New(history) => self.explained(history.row(), item, None),
+            Somebody::Nobody(refusal) => Err(refusal),
         }
     }
 

@@ -117,8 +117,6 @@ fn shortened(text: &str) -> String {
 pub(super) struct History {
     items: Vec<Item>,
     values: Vec<f32>,
-    /// Whether any of it is not of the training part.
-    news: bool,
 }
 
 impl History {
@@ -140,14 +138,16 @@ impl History {
             return Err(refuse(second, &entries[second].item, expected, "leave one of them out"));
         }
         let values = rated.iter().map(|&(_, position)| entries[position].value).collect();
-        Ok(Self { items: rated.into_iter().map(|(item, _)| item).collect(), values, news: true })
+        Ok(Self { items: rated.into_iter().map(|(item, _)| item).collect(), values })
     }
 
-    /// A user's training ratings and those that came since, the last of an item counting; for a model that ranks, their sum.
-    pub(super) fn since(recommender: &Recommender, user: &str, entries: &[HistoryEntry]) -> Result<Self> {
-        let known = recommender.known_user(RawId::Text(user));
-        let mut rated: BTreeMap<Item, f32> =
-            recommender.row(known).iter().map(|rated| (rated.item, rated.value)).collect();
+    /// Training ratings and those that came since, the last of an item counting; for a model that ranks, their sum. `None` where none has come of an item that the model knows.
+    pub(super) fn since(
+        recommender: &Recommender,
+        trained: Row<'_>,
+        entries: &[HistoryEntry],
+    ) -> Result<Option<Self>> {
+        let mut rated: BTreeMap<Item, f32> = trained.iter().map(|rated| (rated.item, rated.value)).collect();
         let mut news = false;
         for (position, entry) in entries.iter().enumerate() {
             let Some(item) = recommender.known_item(RawId::Text(&entry.item)) else { continue };
@@ -157,11 +157,7 @@ impl History {
             news = true;
         }
         let (items, values) = rated.into_iter().unzip();
-        Ok(Self { items, values, news })
-    }
-
-    pub(super) fn has_news(&self) -> bool {
-        self.news
+        Ok(news.then_some(Self { items, values }))
     }
 
     pub(super) fn row(&self) -> Row<'_> {

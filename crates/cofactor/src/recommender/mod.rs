@@ -80,6 +80,18 @@ pub enum Who<'a> {
     /// A user, by raw id, who has rated since training, in the order of time: the training ratings and these, of which the last one of an item counts (for a model that ranks, their sum), are folded in
     /// together. Items that training never saw are left out. Without such ratings the same as [`Who::User`].
     Since(&'a str, &'a [HistoryEntry]),
+    /// A user, by raw id, whose training ratings do not count any more: what has come since, as in [`Who::Since`], is all there is. Without such ratings an unknown user.
+    Forgotten(&'a str, &'a [HistoryEntry]),
+}
+
+/// Somebody, when it has been looked up what there is of them.
+enum Somebody {
+    /// What the model has learned.
+    Trained(User),
+    /// Ratings to fold in.
+    New(History),
+    /// Nothing, and how to say so.
+    Nobody(Error),
 }
 
 /// What to do about a user or an item that training never saw.
@@ -254,32 +266,42 @@ impl Recommender {
         unknown: Unknown,
     ) -> Result<Prediction> {
         let (found_user, found_item) = (self.known_user(user), self.known_item(item));
-        let basis = match (found_user.is_some() && found_item.is_some(), unknown) {
+        self.predicted(found_user, found_item, time, unknown).ok_or_else(|| match found_user {
+            None => self.unknown_user(&user.to_string()),
+            Some(_) => self.unknown_item(&item.to_string()),
+        })
+    }
+
+    /// The prediction for whom and what has training ratings; `None` where one of them has not and [`Unknown::Error`] refuses that.
+    fn predicted(
+        &self,
+        user: Option<User>,
+        item: Option<Item>,
+        time: Option<Time>,
+        unknown: Unknown,
+    ) -> Option<Prediction> {
+        let basis = match (user.is_some() && item.is_some(), unknown) {
             (true, _) => Basis::Model,
             (false, Unknown::Mean) => Basis::Mean,
             (false, Unknown::Popular) => Basis::Popular,
-            (false, Unknown::Error) if found_user.is_none() => {
-                return Err(self.unknown_user(&user.to_string()));
-            }
-            (false, Unknown::Error) => return Err(self.unknown_item(&item.to_string())),
+            (false, Unknown::Error) => return None,
         };
-        let value = match (basis, found_item) {
+        let query = Query { user, item, time };
+        let value = match (basis, item) {
             (Basis::Popular, Some(item)) => self.popularity()[item.index()],
             (Basis::Popular, None) if self.task == Task::Ranking => 0.0,
             (Basis::Popular, None) => self.file.seen.mean() as f32,
-            _ => self.file.model.predict(Query { user: found_user, item: found_item, time }),
+            _ => self.file.model.predict(query),
         };
         let outlook = match basis {
-            Basis::Model | Basis::Mean => {
-                self.file.model.outlook(Query { user: found_user, item: found_item, time })
-            }
+            Basis::Model | Basis::Mean => self.file.model.outlook(query),
             Basis::FoldIn | Basis::Popular => None,
         };
-        Ok(Prediction {
+        Some(Prediction {
             value,
             clipped: self.file.data.scale.clip(value),
-            known_user: found_user.is_some(),
-            known_item: found_item.is_some(),
+            known_user: user.is_some(),
+            known_item: item.is_some(),
             basis,
             outlook,
         })
@@ -294,26 +316,39 @@ impl Recommender {
     pub fn recommend(&self, who: Who<'_>, request: &Request) -> Result<Recommendation<'_>> {
         let listing = Listing::of(self, request)?;
         let mut scores = listing.scratch();
-        match who {
-            Who::User(raw) => {
-                let user = self.known_user(RawId::Text(raw));
-                let subject = Subject::of(user, request.unknown).ok_or_else(|| self.unknown_user(raw))?;
-                Ok(listing.list(&subject, self.row(user), &mut scores))
+        match self.somebody(who)? {
+            Somebody::Trained(user) => {
+                Ok(listing.list(&Subject::Known(user), self.row(Some(user)), &mut scores))
             }
-            Who::History(entries) => {
-                let history = History::of(self, entries)?;
-                let somebody = self.fold_in(history.row())?;
-                Ok(listing.list(&Subject::Folded(somebody), history.row(), &mut scores))
+            Somebody::New(history) => {
+                let folded = self.fold_in(history.row())?;
+                Ok(listing.list(&Subject::Folded(folded), history.row(), &mut scores))
             }
-            Who::Since(raw, entries) => {
-                let history = History::since(self, raw, entries)?;
-                if !history.has_news() {
-                    return self.recommend(Who::User(raw), request);
-                }
-                let somebody = self.fold_in(history.row())?;
-                Ok(listing.list(&Subject::Folded(somebody), history.row(), &mut scores))
+            Somebody::Nobody(refusal) => {
+                let subject = Subject::of(None, request.unknown).ok_or(refusal)?;
+                Ok(listing.list(&subject, self.row(None), &mut scores))
             }
         }
+    }
+
+    fn somebody(&self, who: Who<'_>) -> Result<Somebody> {
+        let (raw, user, news) = match who {
+            Who::History(entries) => return History::of(self, entries).map(Somebody::New),
+            Who::User(raw) => (raw, self.known_user(RawId::Text(raw)), None),
+            Who::Since(raw, entries) => {
+                let user = self.known_user(RawId::Text(raw));
+                (raw, user, History::since(self, self.row(user), entries)?)
+            }
+            Who::Forgotten(raw, entries) => (raw, None, History::since(self, self.row(None), entries)?),
+        };
+        Ok(match (news, user, who) {
+            (Some(history), ..) => Somebody::New(history),
+            (None, Some(user), _) => Somebody::Trained(user),
+            (None, None, Who::Forgotten(..)) => {
+                Somebody::Nobody(unknown_user(raw, "what was known of them is forgotten"))
+            }
+            (None, None, _) => Somebody::Nobody(self.unknown_user(raw)),
+        })
     }
 
     /// A list for somebody of whom nothing is known: the most popular items by [`Unknown::Popular`].
@@ -336,30 +371,34 @@ impl Recommender {
         unknown: Unknown,
     ) -> Result<Vec<(ItemDetails<'_>, Prediction)>> {
         let found = items.iter().map(|text| self.item(text)).collect::<Result<Vec<Item>>>()?;
-        let history = match who {
-            Who::User(_) => None,
-            Who::History(entries) => Some(History::of(self, entries)?),
-            Who::Since(raw, entries) => Some(History::since(self, raw, entries)?).filter(History::has_news),
+        let history;
+        let (user, folded) = match self.somebody(who)? {
+            Somebody::Trained(user) => (Some(user), None),
+            Somebody::New(brought) => {
+                history = brought;
+                (None, Some(self.fold_in(history.row())?))
+            }
+            Somebody::Nobody(refusal) if unknown == Unknown::Error => return Err(refusal),
+            Somebody::Nobody(_) => (None, None),
         };
-        let Some(history) = history else {
-            let (Who::User(raw) | Who::Since(raw, _)) = who else { return Ok(Vec::new()) };
-            let one = |&item: &Item| {
-                let id = self.catalog().item_id(item);
-                Ok((self.details(item), self.predict_at(RawId::Text(raw), id, None, unknown)?))
-            };
-            return found.iter().map(one).collect();
-        };
-        let somebody = self.fold_in(history.row())?;
-        let one = |&item: &Item| {
-            let value = somebody.parts(item).sum();
-            let outlook = somebody.outlook(item);
+        let predict = |item: Item| {
             let known_item = self.counts.items[item.index()] > 0;
-            let clipped = self.file.data.scale.clip(value);
-            let prediction =
-                Prediction { value, clipped, known_user: true, known_item, basis: Basis::FoldIn, outlook };
-            (self.details(item), prediction)
+            let Some(folded) = &folded else {
+                let unknown_item = || self.unknown_item(&self.catalog().item_id(item).to_string());
+                let known = known_item.then_some(item);
+                return self.predicted(user, known, None, unknown).ok_or_else(unknown_item);
+            };
+            let value = folded.parts(item).sum();
+            Ok(Prediction {
+                value,
+                clipped: self.file.data.scale.clip(value),
+                known_user: true,
+                known_item,
+                basis: Basis::FoldIn,
+                outlook: folded.outlook(item),
+            })
         };
-        Ok(found.iter().map(one).collect())
+        found.into_iter().map(|item| Ok((self.details(item), predict(item)?))).collect()
     }
 
     /// What a user has rated in the training part, the highest rating first.
@@ -421,8 +460,7 @@ impl Recommender {
             Some(_) => "no training rating is theirs".to_owned(),
             None => format!("{} were trained on{}", users.len(), range_of(users)),
         };
-        let hint = format!("{hint}; somebody new can bring a few ratings, or be given what is popular");
-        Error::UnknownId { side: "user", id: raw.to_owned(), hint }
+        unknown_user(raw, &hint)
     }
 
     fn unknown_item(&self, text: &str) -> Error {
@@ -466,6 +504,11 @@ impl Recommender {
             sums.into_iter().zip(&self.counts.items).map(damped).collect()
         })
     }
+}
+
+fn unknown_user(raw: &str, why: &str) -> Error {
+    let hint = format!("{why}; somebody new can bring a few ratings, or be given what is popular");
+    Error::UnknownId { side: "user", id: raw.to_owned(), hint }
 }
 
 /// ", from '1' to '943'", where there are any.

@@ -507,3 +507,34 @@ fn what_came_since_training_counts_beside_what_was_trained_on() {
     let outside = history(&[("4", 9.0)]);
     assert!(recommender.recommend(Who::Since("3", &outside), &request).is_err());
 }
+
+#[test]
+fn of_whom_is_forgotten_only_what_came_since_counts() {
+    let recommender = planted();
+    let request = Request { n: 30, ..Request::default() };
+    let news = history(&[("4", 1.0), ("no such item", 2.0), ("4", 5.0), ("7", 2.0)]);
+    let anew = history(&[("4", 5.0), ("7", 2.0)]);
+    let (forgotten, new) = (Who::Forgotten("3", &news), Who::History(&anew));
+    assert_eq!(
+        recommender.recommend(forgotten, &request).unwrap(),
+        recommender.recommend(new, &request).unwrap()
+    );
+    let items = ["5".to_owned()];
+    let predicted = |who| recommender.predict_for(who, &items, Unknown::Error).unwrap().remove(0).1;
+    assert_eq!(predicted(forgotten), predicted(new));
+    assert_ne!(predicted(forgotten), predicted(Who::Since("3", &news)));
+    assert_eq!(recommender.explain(forgotten, "5").unwrap(), recommender.explain(new, "5").unwrap());
+    // Without anything since, nobody.
+    let nothing = Who::Forgotten("3", &[]);
+    for refused in [
+        recommender.recommend(nothing, &request).map(drop),
+        recommender.predict_for(nothing, &items, Unknown::Error).map(drop),
+        recommender.explain(nothing, "5").map(drop),
+    ] {
+        assert!(refused.unwrap_err().parts().1.unwrap().contains("forgotten"));
+    }
+    let popular = Request { unknown: Unknown::Popular, ..request };
+    assert_eq!(recommender.recommend(nothing, &popular).unwrap().basis, Basis::Popular);
+    let mean = recommender.predict_for(nothing, &items, Unknown::Mean).unwrap().remove(0).1;
+    assert_eq!((mean.basis, mean.known_user), (Basis::Mean, false));
+}

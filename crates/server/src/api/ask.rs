@@ -15,6 +15,7 @@ use super::shapes::{
 };
 use super::work::{answer, json};
 use crate::App;
+use crate::events::Since;
 use crate::models::Served;
 use crate::problem::{Kind, Problem, ProblemBody};
 
@@ -149,11 +150,27 @@ pub(crate) async fn similar(
     bounded("n", request.n, app.limits.list)?;
     let served = app.model(request.model.as_deref())?;
     let cost = served.scoring_cost();
+    let store = app.store.clone();
     answer(&app, served, cost, move |served| {
         let recommender = &served.recommender;
+        let erased = |user: &str| match &store {
+            Some(store) => store.of_user_since(user, served.trained_until).map(|since| since.erased),
+            None => Ok(false),
+        };
         let found = match (&request.item, &request.user) {
             (Some(item), None) => recommender.similar_items(item, request.n)?,
-            (None, Some(user)) => recommender.similar_users(user, request.n)?,
+            (None, Some(user)) if erased(user)? => {
+                return Err(Problem::new(Kind::UnknownUser, format!("user '{user}' has been erased")));
+            }
+            (None, Some(user)) => {
+                let mut found = Vec::new();
+                for neighbour in recommender.similar_users(user, request.n)? {
+                    if !erased(&neighbour.id.to_string())? {
+                        found.push(neighbour);
+                    }
+                }
+                found
+            }
             _ => return Err(Problem::invalid("similar to what?", "give either an item or a user")),
         };
         json(&Neighbours { model: &served.name, neighbours: found.into_iter().map(Into::into).collect() })
@@ -187,8 +204,12 @@ pub(crate) async fn questions(
 
 /// For whom an answer is.
 enum Whom {
-    /// A user, with what came since the training.
-    User(String, Vec<HistoryEntry>),
+    /// A user, with what came since the training, and whether nothing else counts because the user has been erased.
+    User {
+        id: String,
+        news: Vec<HistoryEntry>,
+        erased: bool,
+    },
     New(Vec<HistoryEntry>),
     Nobody,
 }
@@ -226,19 +247,17 @@ impl Whom {
         }
     }
 
-    fn user(app: &App, served: &Served, user: String) -> Result<Self, Problem> {
-        let Some(store) = &app.store else { return Ok(Self::User(user, Vec::new())) };
-        let events = store.of_user_since(&user, served.trained_until)?;
-        if events.is_empty() && store.is_erased(&user)? {
-            return Err(Problem::new(Kind::UnknownUser, format!("user '{user}' has been erased")));
-        }
+    fn user(app: &App, served: &Served, id: String) -> Result<Self, Problem> {
+        let Some(store) = &app.store else { return Ok(Self::User { id, news: Vec::new(), erased: false }) };
+        let Since { events, erased } = store.of_user_since(&id, served.trained_until)?;
         let news = events.into_iter().map(|event| HistoryEntry { item: event.item, value: event.value });
-        Ok(Self::User(user, news.collect()))
+        Ok(Self::User { news: news.collect(), erased, id })
     }
 
     fn who(&self) -> Who<'_> {
         match self {
-            Self::User(user, news) => Who::Since(user, news),
+            Self::User { id, news, erased: true } => Who::Forgotten(id, news),
+            Self::User { id, news, erased: false } => Who::Since(id, news),
             Self::New(ratings) => Who::History(ratings),
             Self::Nobody => Who::History(&[]),
         }
@@ -247,8 +266,8 @@ impl Whom {
     /// About how many multiplications folding in takes.
     fn cost(&self, served: &Served) -> usize {
         match self {
-            Self::User(_, news) if news.is_empty() => 0,
-            Self::User(_, ratings) | Self::New(ratings) => folding_cost(served, ratings.len()),
+            Self::User { news, .. } if news.is_empty() => 0,
+            Self::User { news: ratings, .. } | Self::New(ratings) => folding_cost(served, ratings.len()),
             Self::Nobody => 0,
         }
     }

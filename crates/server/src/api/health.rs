@@ -17,7 +17,7 @@ pub(crate) async fn live() -> Result<Response, Problem> {
 /// `GET /health/ready`: models are loaded, and the store can be read.
 pub(crate) async fn ready(State(app): State<App>) -> Result<Response, Problem> {
     if let Some(store) = &app.store {
-        store.is_erased("").map_err(|error| Problem::new(Kind::Unavailable, error.problem))?;
+        store.of_user("").map_err(|error| Problem::new(Kind::Unavailable, error.problem))?;
     }
     work::json(&json!({ "status": "ok" }))
 }

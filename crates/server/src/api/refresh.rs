@@ -1,5 +1,6 @@
 //! New models from new events: fitted beside the old one, compared with it, put in its place.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use cofactor::fit::run::Run;
 use cofactor::recommender::{HistoryEntry, Recommender, Request, Unknown, Who};
 use serde::Serialize;
+use tokio::task::JoinHandle;
 use utoipa::ToSchema;
 
 use super::extract::Query;
@@ -134,17 +136,20 @@ pub(crate) fn begin(app: &App, model: Option<&str>) -> Result<(), Problem> {
         );
     }
     let app = app.clone();
-    tokio::task::spawn_blocking(move || {
-        let state = match refit(&app, &store, &served) {
-            Ok(done) => done,
-            Err(problem) => {
-                tracing::error!(model = %served.name, %problem, "the refit failed, and the old model stays");
-                Refit::Failed { model: served.name.clone(), problem }
-            }
-        };
-        app.refresh.set(state);
-    });
+    let model = served.name.clone();
+    let (refitted, refitting) = (app.clone(), app.clone());
+    let work = tokio::task::spawn_blocking(move || refit(&refitting, &store, &served));
+    tokio::spawn(async move { refitted.refresh.set(outcome(model, work).await) });
     Ok(())
+}
+
+/// What became of a refit, however it ended.
+async fn outcome(model: String, work: JoinHandle<Result<Refit, String>>) -> Refit {
+    let done = work.await.unwrap_or_else(|broken| Err(format!("it broke off: {broken}")));
+    done.unwrap_or_else(|problem| {
+        tracing::error!(model, problem, "the refit failed, and the old model stays");
+        Refit::Failed { model, problem }
+    })
 }
 
 fn refit(app: &App, store: &Store, served: &Served) -> Result<Refit, String> {
@@ -153,7 +158,7 @@ fn refit(app: &App, store: &Store, served: &Served) -> Result<Refit, String> {
     let mut news: Vec<(i64, String, HistoryEntry)> = events.into_iter().map(entry).collect();
     // The order of time decides which rating of an item is the last.
     news.sort_by_key(|(time, ..)| *time);
-    let erased = store.erased().map_err(|error| error.to_string())?;
+    let erased = store.erased_since(served.trained_until).map_err(|error| error.to_string())?;
     // One thread is left for the answers.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut run =
@@ -167,7 +172,7 @@ fn refit(app: &App, store: &Store, served: &Served) -> Result<Refit, String> {
     let path = store.model_path(&served.name);
     file.save(&path).map_err(|error| error.to_string())?;
     let recommender = Recommender::new(file).map_err(|error| error.to_string())?;
-    let drift = drift(&served.recommender, &recommender, &news);
+    let drift = drift(&served.recommender, &recommender, &news, &erased);
     store.trained(&served.name, until).map_err(|error| error.to_string())?;
     app.swap(Served {
         name: served.name.clone(),
@@ -190,7 +195,12 @@ const COMPARED: usize = 200;
 const PICKS: usize = 10;
 
 /// Compares the answers for users with news before and after; `None` where there is nobody to compare.
-fn drift(before: &Recommender, after: &Recommender, news: &[(i64, String, HistoryEntry)]) -> Option<Drift> {
+fn drift(
+    before: &Recommender,
+    after: &Recommender,
+    news: &[(i64, String, HistoryEntry)],
+    erased: &BTreeSet<String>,
+) -> Option<Drift> {
     let mut users: Vec<&str> = news.iter().map(|(_, user, _)| user.as_str()).collect();
     users.sort_unstable();
     users.dedup();
@@ -200,7 +210,8 @@ fn drift(before: &Recommender, after: &Recommender, news: &[(i64, String, Histor
     for user in users {
         let own: Vec<HistoryEntry> =
             news.iter().filter(|(_, other, _)| other == user).map(|(.., entry)| entry.clone()).collect();
-        let Ok(old) = before.recommend(Who::Since(user, &own), &request) else { continue };
+        let since = if erased.contains(user) { Who::Forgotten(user, &own) } else { Who::Since(user, &own) };
+        let Ok(old) = before.recommend(since, &request) else { continue };
         let Ok(new) = after.recommend(Who::User(user), &request) else { continue };
         let ids: Vec<String> = old.picks.iter().map(|pick| pick.item.id.to_string()).collect();
         let Ok(scores) = after.predict_for(Who::User(user), &ids, Unknown::Mean) else { continue };
@@ -220,4 +231,17 @@ fn drift(before: &Recommender, after: &Recommender, news: &[(i64, String, Histor
         overlap: common as f64 / shown as f64,
         difference: (squares / shown as f64).sqrt(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refit_that_panics_has_failed() {
+        let work = tokio::task::spawn_blocking(|| panic!("no memory is left"));
+        let state = outcome("films".to_owned(), work).await;
+        let Refit::Failed { problem, .. } = state else { panic!("{state:?}") };
+        assert!(problem.contains("no memory is left"), "{problem}");
+    }
 }

@@ -9,7 +9,7 @@ mod writer;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use store::{Store, StoreError};
+pub use store::{Since, Store, StoreError};
 
 /// Somebody rates, plays, buys or clicks something.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -14,8 +14,8 @@ use super::{Erased, Event, Kept};
 pub(super) const EVENTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("events");
 /// The senders' ids of events → when they came, by number.
 pub(super) const IDS: TableDefinition<'_, &str, u64> = TableDefinition::new("ids");
-/// Users who asked to be forgotten → when, in seconds since 1970. What a model was trained on of them no longer answers.
-pub(super) const ERASED: TableDefinition<'_, &str, i64> = TableDefinition::new("erased");
+/// Users who asked to be forgotten → when, by the number of the next event. What a model learned of them before no longer answers.
+pub(super) const ERASED: TableDefinition<'_, &str, u64> = TableDefinition::new("erased");
 /// The next number.
 pub(super) const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new("counters");
 
@@ -51,6 +51,15 @@ impl std::fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
+
+/// What there is of a user from some event on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Since {
+    /// In the order in which they came.
+    pub events: Vec<Event>,
+    /// Whether the user has asked to be forgotten since: what was known before does not count.
+    pub erased: bool,
+}
 
 /// The open database; empty while it could not be opened again after a failure.
 pub(super) type Shared = Arc<ArcSwapOption<Database>>;
@@ -117,19 +126,26 @@ impl Store {
     /// # Errors
     /// When the disk refuses.
     pub fn of_user(&self, user: &str) -> Result<Vec<Event>, StoreError> {
-        self.of_user_since(user, 0)
+        self.of_user_since(user, 0).map(|since| since.events)
     }
 
-    /// A user's events from that number on, in the order in which they came.
+    /// What there is of a user from that number on.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn of_user_since(&self, user: &str, number: u64) -> Result<Vec<Event>, StoreError> {
+    pub fn of_user_since(&self, user: &str, number: u64) -> Result<Since, StoreError> {
         let database = self.database()?;
         let reading = database.begin_read().map_err(StoreError::of)?;
+        let erased = reading.open_table(ERASED).map_err(StoreError::of)?;
+        let mark = erased.get(user).map_err(StoreError::of)?;
         let table = reading.open_table(EVENTS).map_err(StoreError::of)?;
         let range = table.range((user, number)..=(user, u64::MAX)).map_err(StoreError::of)?;
-        range.map(|entry| entry.map_err(StoreError::of).and_then(|(_, bytes)| parse(bytes.value()))).collect()
+        let events =
+            range.map(|entry| entry.map_err(StoreError::of).and_then(|(_, bytes)| parse(bytes.value())));
+        Ok(Since {
+            events: events.collect::<Result<_, _>>()?,
+            erased: mark.is_some_and(|mark| mark.value() >= number),
+        })
     }
 
     /// All events from that number on, and the number of the next one.
@@ -152,16 +168,22 @@ impl Store {
         Ok((events, next))
     }
 
-    /// Everybody who has asked to be forgotten.
+    /// Everybody who has asked to be forgotten when the next event had that number or a later one.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn erased(&self) -> Result<BTreeSet<String>, StoreError> {
+    pub fn erased_since(&self, number: u64) -> Result<BTreeSet<String>, StoreError> {
         let database = self.database()?;
         let reading = database.begin_read().map_err(StoreError::of)?;
         let table = reading.open_table(ERASED).map_err(StoreError::of)?;
-        let users = table.iter().map_err(StoreError::of)?;
-        users.map(|entry| entry.map_err(StoreError::of).map(|(user, _)| user.value().to_owned())).collect()
+        let mut users = BTreeSet::new();
+        for entry in table.iter().map_err(StoreError::of)? {
+            let (user, mark) = entry.map_err(StoreError::of)?;
+            if mark.value() >= number {
+                users.insert(user.value().to_owned());
+            }
+        }
+        Ok(users)
     }
 
     /// Where the refit of a model is kept.
@@ -187,17 +209,6 @@ impl Store {
     /// When the disk refuses.
     pub fn trained(&self, name: &str, until: u64) -> Result<(), StoreError> {
         self.writer.ask_blocking(|answer| Wish::Count(trained_key(name), until, answer))
-    }
-
-    /// Whether a user has asked to be forgotten.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn is_erased(&self, user: &str) -> Result<bool, StoreError> {
-        let database = self.database()?;
-        let reading = database.begin_read().map_err(StoreError::of)?;
-        let table = reading.open_table(ERASED).map_err(StoreError::of)?;
-        Ok(table.get(user).map_err(StoreError::of)?.is_some())
     }
 
     /// Hands every event to `take`, by user and then in the order in which they came. One state of the store, whatever is written meanwhile.

@@ -65,8 +65,12 @@ async fn who_is_erased_leaves_nothing() {
     let store = Store::open(folder.path()).unwrap();
     store.append(vec![event("a", "1", Some("x")), event("b", "1", Some("w"))]).await.unwrap();
     assert_eq!(store.erase("a").await.unwrap().events, 1);
-    assert!(items(&store, "a").is_empty() && store.is_erased("a").unwrap());
-    assert!(items(&store, "b") == ["1"] && !store.is_erased("b").unwrap());
+    let erased = |user: &str, number: u64| store.of_user_since(user, number).unwrap().erased;
+    assert!(items(&store, "a").is_empty() && erased("a", 0));
+    assert!(items(&store, "b") == ["1"] && !erased("b", 0));
+    // A model that has seen the third event and later ones was made without what was before.
+    assert!(erased("a", 2) && !erased("a", 3));
+    assert!(store.erased_since(2).unwrap().contains("a") && store.erased_since(3).unwrap().is_empty());
     let again = store.append(vec![event("a", "1", Some("x"))]).await.unwrap();
     assert_eq!(again.accepted, 1, "the id went with the event");
 }

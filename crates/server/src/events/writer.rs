@@ -141,7 +141,7 @@ fn commit(database: &Database, batch: &[Wish]) -> Result<Vec<Done>, StoreError> 
 struct Tables<'t> {
     events: Table<'t, (&'static str, u64), &'static [u8]>,
     ids: Table<'t, &'static str, u64>,
-    erased: Table<'t, &'static str, i64>,
+    erased: Table<'t, &'static str, u64>,
     counters: Table<'t, &'static str, u64>,
 }
 
@@ -156,8 +156,7 @@ impl<'t> Tables<'t> {
     }
 
     fn append(&mut self, events: &[Event]) -> Result<Kept, StoreError> {
-        let found = self.counters.get(NEXT).map_err(StoreError::of)?.map(|number| number.value());
-        let mut next = found.unwrap_or(0);
+        let mut next = self.next()?;
         let mut kept = Kept::default();
         for event in events {
             if let Some(id) = &event.id {
@@ -178,6 +177,12 @@ impl<'t> Tables<'t> {
         Ok(kept)
     }
 
+    /// The number of the next event.
+    fn next(&self) -> Result<u64, StoreError> {
+        let found = self.counters.get(NEXT).map_err(StoreError::of)?;
+        Ok(found.map_or(0, |number| number.value()))
+    }
+
     fn count(&mut self, name: &str, number: u64) -> Result<(), StoreError> {
         self.counters.insert(name, number).map(drop).map_err(StoreError::of)
     }
@@ -193,7 +198,8 @@ impl<'t> Tables<'t> {
                 self.ids.remove(id.as_str()).map_err(StoreError::of)?;
             }
         }
-        self.erased.insert(user, now()).map_err(StoreError::of)?;
+        let next = self.next()?;
+        self.erased.insert(user, next).map_err(StoreError::of)?;
         Ok(erased)
     }
 }
