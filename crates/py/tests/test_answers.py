@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cofactor
-from cofactor import MF, Ratings
+from cofactor import BFM, MF, Ratings
 from cofactor.errors import AmbiguousError, ParameterError, UnknownIdError, UnsupportedError
 
 Parts = tuple[Ratings, Ratings]
@@ -175,3 +175,23 @@ def test_what_people_see(model: MF) -> None:
         assert "<table>" in answer._repr_html_() and len(repr(answer)) > 20
     assert repr(picks).splitlines()[0] == "For user 5, by model"
     assert "because of" in repr(picks) and picks[0].name in repr(picks)
+
+
+def test_a_model_of_steps_says_how_probable_each_rating_is(parts: Parts) -> None:
+    numbers, steps = (
+        BFM(target=target, factors=2, chains=8, burn_in=4, samples=4).fit(parts[0]) for target in ("gaussian", "probit")
+    )
+    for model in (numbers, steps):
+        one = model.predict_one(5, 1)
+        half, most = one.interval(0.5), one.interval(0.9)
+        assert one.sd is not None and one.sd > 0 and half is not None and most is not None
+        assert most[0] <= half[0] <= one.value <= half[1] <= most[1] and most != half
+    assert numbers.predict_one(5, 1).chances == {}
+    one = steps.predict_one(5, 1)
+    assert sum(one.chances.values()) == pytest.approx(1, abs=1e-6)
+    assert sum(rating * chance for rating, chance in one.chances.items()) == pytest.approx(one.value, abs=1e-4)
+
+
+def test_a_model_without_a_spread_gives_no_interval(model: MF) -> None:
+    one = model.predict_one(5, 1)
+    assert (one.sd, one.interval(0.9), one.chances) == (None, None, {})

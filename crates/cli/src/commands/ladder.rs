@@ -28,7 +28,7 @@ Examples:
   cofactor ladder ratings.csv
 
 Each model has one idea more than the one before: biases, what somebody rated, time, who rated an item, Bayes, \
-what is known beside the ratings, ratings as steps. Ideas about times or attributes are left out where the data have none. \
+what is known beside the ratings, how many ratings there are, ratings as steps. Ideas about times or attributes are left out where the data have none. \
 The gain is the RMSE of the model before minus that of the model itself, over the same test ratings, with its 95 % interval.")]
 pub(crate) struct Args {
     /// A file of ratings, or a data set's name

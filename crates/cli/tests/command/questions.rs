@@ -210,3 +210,27 @@ fn a_model_that_knows_how_sure_it_is_gives_intervals() {
     let said = scratch.run("predict b.cofactor --pairs pairs.csv --interval 0.9");
     assert!(said.out.starts_with("user\titem\ttitle\tpredicted\tlow\thigh\n1\t2\t"), "{}", said.out);
 }
+
+#[test]
+fn a_model_of_steps_says_how_probable_each_rating_is() {
+    let scratch = trained();
+    let parameters = "--set target=probit --set factors=2 --set chains=8 --set burn_in=4 --set samples=4";
+    let said = scratch.run(&format!("train {SMALL} --model bfm {parameters} -o p.cofactor"));
+    assert_eq!(said.status, Some(0), "{}", said.err);
+    let answer = scratch.json("predict p.cofactor --user 1 --item 2 --interval 0.9")["prediction"].clone();
+    let number = |value: &Value| value.as_f64().unwrap();
+    let chances = answer["chances"].as_array().unwrap();
+    let total = |weight: &dyn Fn(&Value) -> f64| -> f64 {
+        chances.iter().map(|chance| weight(chance) * number(&chance["probability"])).sum()
+    };
+    assert!((total(&|_| 1.0) - 1.0).abs() < 1e-6, "{answer}");
+    assert!((total(&|chance| number(&chance["value"])) - number(&answer["value"])).abs() < 1e-4, "{answer}");
+    let said = scratch.run("predict p.cofactor --user 1 --item 2 --interval 0.9");
+    let told = chances
+        .iter()
+        .map(|chance| format!("{}: {:.0} %", chance["value"], 100.0 * number(&chance["probability"])));
+    for told in told {
+        let told = told.replace(".0:", ":");
+        assert!(said.out.contains(&told) || said.err.contains(&told), "{told}: {} {}", said.out, said.err);
+    }
+}

@@ -57,11 +57,11 @@
 //!
 //! ## Unknown users and items
 //! Who or what training never saw is the mean of those it saw, in each sample; so is a day without training ratings, and the end of time. Somebody who comes with a few ratings is folded in into 32 of the samples: their
-//! weights are the conditional mean (9) of all of them together given everything else, where each rating's share is its own term, and what they rated counts as a set.
+//! weights are the conditional mean (9) of all of them together given everything else, where each rating's share is its own term, and what they rated counts as a set. How little their weights are known widens what is said of a rating: its prediction has the variance h′ᵀ(diag(λ) + αΣhhᵀ)⁻¹h′ beside the noise.
 //!
 //! ## Defaults and their source
-//! The priors are those of libFM. The start is N(0, σ₀²) for every weight, with libFM's σ₀ = 0.1. On MovieLens 100K a burn-in of 32 sweeps is enough for all features together; plain factors (`mf`) need 40 and more, and
-//! on MovieLens 1M the error still falls at 32. The report's chains show it.
+//! The priors are those of libFM. The start is N(0, σ₀²) for every weight, with libFM's σ₀ = 0.1. On MovieLens 100K a burn-in of 32 sweeps is enough for all features together; plain factors (`mf`) need 40 and more.
+//! The report's chains show it.
 //!
 //! ## Differences from the paper
 //! libFM draws one factor's weights of all groups, then goes on to the next factor, as here; its days, users and items are drawn in the order of the file's columns. A column without a training rating is not drawn at all. Users and

@@ -135,8 +135,8 @@ def ladder(
 ) -> Ladder:
     """Climbs from the lesson's two vectors to the lowest error, one idea at a time, and measures what each is worth, as `cofactor ladder` does.
 
-    Biases, what somebody rated, time, who rated an item, Bayes, what is known beside the ratings, ratings as steps. Ideas about times or attributes are
-    left out where the data have none. The models have their presets for the data set, or their defaults.
+    Biases, what somebody rated, time, who rated an item, Bayes, what is known beside the ratings, how many ratings there are, ratings as steps. Ideas
+    about times or attributes are left out where the data have none. The models have their presets for the data set, or their defaults.
 
     split: as for `evaluate`.
     seed: of the fits.

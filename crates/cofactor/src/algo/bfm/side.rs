@@ -35,7 +35,7 @@ pub(super) fn sets(attributes: &Attributes) -> Vec<(Lists, usize)> {
         .collect()
 }
 
-/// A set of one member for each row: how often its number can be halved until nothing is left. A row without ratings has no member.
+/// A set of one member for each row: ⌊log₂ n⌋ for its number n. A row without ratings has no member.
 pub(super) fn magnitudes(counts: impl Iterator<Item = usize>) -> (Lists, usize) {
     let magnitude = |count: usize| count.checked_ilog2();
     let rows: Vec<Vec<u32>> = counts.map(|count| magnitude(count).into_iter().collect()).collect();
