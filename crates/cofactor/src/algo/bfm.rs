@@ -74,6 +74,7 @@
 //! R. Salakhutdinov, A. Mnih, "Bayesian probabilistic matrix factorization using Markov chain Monte Carlo", ICML 2008.
 //! S. Rendle, L. Zhang, Y. Koren, "On the difficulty of evaluating baselines: a study on recommender systems", arXiv 1905.01395, 2019.
 
+mod block;
 mod chains;
 mod design;
 mod newcomer;
@@ -84,6 +85,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod weights;
 
 use std::ops::ControlFlow;
 

@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use cofactor_kernels::{self as kernels, Isa, Link, from_half, to_half};
 
-use super::chains::{Block, Chains};
+use super::block::Block;
+use super::chains::Chains;
 use super::design::{Calendar, Design};
 use super::newcomer::{Folding, Somebody};
 use super::probit::Levels;
