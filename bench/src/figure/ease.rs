@@ -1,7 +1,5 @@
 //! What `ease` costs in time and memory, beside the inverse alone by OpenBLAS.
 
-use std::path::Path;
-
 use anyhow::Result;
 use cofactor::data::ratings::Ratings;
 use cofactor::data::synth::{self, Synth};
@@ -50,10 +48,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
     for (items, copies) in SIZES {
         let ratings = synthetic(items)?;
         let ask = |lapack: bool| -> Result<Answer> {
-            let records = bench.records("ease.records", &ratings)?;
-            let sizes = [ratings.users(), ratings.items()].map(|size| size.to_string());
-            let arguments = [&*records, Path::new(&sizes[0]), Path::new(&sizes[1])];
-            let mut peer = python.start("ranking.py", &arguments)?;
+            let mut peer = python.ranking(bench, &ratings)?;
             let told = json!({ "task": "invert", "items": ratings.items(), "reg": REG, "lapack": lapack });
             Ok(serde_json::from_str(&peer.ask(&told.to_string())?)?)
         };

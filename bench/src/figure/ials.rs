@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
 
 use anyhow::{Result, ensure};
 use cofactor::data::ids::{Item, User};
@@ -213,10 +212,7 @@ struct Peer<'a> {
 
 impl<'a> Peer<'a> {
     fn start(bench: &'a Bench, python: &Python, taken: &Ratings) -> Result<Self> {
-        let records = bench.records("ials.records", taken)?;
-        let sizes = [taken.users(), taken.items()].map(|size| size.to_string());
-        let arguments = [&*records, Path::new(&sizes[0]), Path::new(&sizes[1])];
-        Ok(Self { process: python.start("ranking.py", &arguments)?, bench })
+        Ok(Self { process: python.ranking(bench, taken)?, bench })
     }
 
     /// CPU seconds of the peer's fit and its objective.
