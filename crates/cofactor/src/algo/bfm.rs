@@ -79,6 +79,7 @@ mod block;
 mod chains;
 mod design;
 mod keeper;
+mod left_out;
 mod newcomer;
 mod posterior;
 mod probit;
@@ -319,7 +320,7 @@ impl Algorithm for Bfm {
             // Stopped before the first sample: what there is.
             keeper.take(&groups, &design);
         }
-        Ok(keeper.finish(run.isa()).with_reach(train))
+        Ok(keeper.finish(run.isa()).with_reach(train, run.pool()))
     }
 
     fn restore(&self, tensors: Tensors, train: &Ratings) -> Result<Posterior> {

@@ -61,8 +61,15 @@ impl<'a> Asker<'a> {
     }
 
     /// Turns what is predicted for the hidden number into what is expected of one that has these values by step.
-    pub(super) fn expect(&self, values: &[f32], steps: &StepSamples, out: &mut [f32]) {
+    fn expect(&self, values: &[f32], steps: &StepSamples, out: &mut [f32]) {
         let thresholds = steps.of_chunks(self.chunks.clone());
         kernels::gibbs::expected_ratings(self.isa, values, thresholds, out);
+    }
+
+    /// Turns what is predicted for the hidden number into how probable it is to pass a step.
+    pub(super) fn pass(&self, step: usize, steps: &StepSamples, out: &mut [f32]) {
+        // The mean of a number that is 1 above the step and 0 up to it.
+        let above: Vec<f32> = (0..steps.values.len()).map(|other| f32::from(other > step)).collect();
+        self.expect(&above, steps, out);
     }
 }

@@ -366,7 +366,8 @@ impl Newcomer for Somebody<'_> {
             let square = |(sample, fit, doubt): (usize, f64, f64)| {
                 (fit - f64::from(predicted)).powi(2) + doubt + 1.0 / f64::from(samples.noise[sample])
             };
-            return Some(Outlook::normal((each.map(square).sum::<f64>() / count).sqrt() as f32));
+            let sd = (each.map(square).sum::<f64>() / count).sqrt();
+            return Some(Outlook::number(sd as f32, reach.clone()));
         };
         let mut passed = vec![0.0; steps.count()];
         for (sample, fit, doubt) in each {

@@ -3,12 +3,15 @@
 //! A prediction is the mean over them.
 
 use cofactor_kernels::{Isa, Link, from_half};
+use rayon::ThreadPool;
+use rayon::prelude::*;
 
 use super::asker::Asker;
+use super::left_out;
 use super::newcomer::Somebody;
 use super::samples::{Samples, Side, StepSamples, place};
 use crate::data::ids::{Item, User};
-use crate::data::ratings::{Ratings, Row, Time};
+use crate::data::ratings::{Rating, Ratings, Row, Time};
 use crate::error::Result;
 use crate::fit::factors::{Factors, Matrix, Prior};
 use crate::fit::model::{Model, Newcomer, Query, Tensors, Trace};
@@ -18,7 +21,7 @@ use crate::fit::outlook::{Outlook, Reach};
 const SHOWN: usize = 128;
 
 /// How many training ratings tell how far intervals reach.
-const POOLED: usize = 4096;
+const POOLED: usize = 16_384;
 
 /// The samples.
 pub struct Posterior {
@@ -34,20 +37,14 @@ impl Posterior {
         Self { isa, shown: shown(isa, &samples), samples, reach: Reach::Normal }
     }
 
-    /// Where ratings are steps: how far intervals must reach to hold what they promise, by what the model holds of up to [`POOLED`] of its training ratings.
-    pub(super) fn with_reach(mut self, train: &Ratings) -> Self {
-        if self.samples.steps.is_none() {
-            return self;
-        }
+    /// How far intervals must reach to hold what they promise: by how far up to [`POOLED`] of the training ratings lie off when they are left out.
+    pub(super) fn with_reach(mut self, train: &Ratings, pool: &ThreadPool) -> Self {
         let every = train.len().div_ceil(POOLED).max(1);
-        let mut off = Vec::new();
-        for rating in train.iter().step_by(every) {
-            let query = Query { user: Some(rating.user), item: Some(rating.item), time: rating.time };
-            if let Some(outlook) = self.outlook(query) {
-                off.extend(outlook.off(self.predict(query)));
-            }
-        }
-        self.reach = Reach::pooled(off);
+        let some: Vec<Rating> = train.iter().step_by(every).collect();
+        let off = |rating: &Rating| {
+            left_out::off(&self.samples, &self.asker(Some(rating.user), rating.time), *rating)
+        };
+        self.reach = Reach::pooled(pool.install(|| some.par_iter().map(off).collect()));
         self
     }
 
@@ -58,9 +55,10 @@ impl Posterior {
         (burn_in, chains): (usize, usize),
     ) -> Result<Self> {
         let samples = Samples::restore(&mut tensors, sizes, (burn_in, chains))?;
-        let reach = match samples.steps {
-            Some(_) => Reach::Pooled(tensors.take_vector("reach", Reach::PARTS + 1)?.into()),
-            None => Reach::Normal,
+        let reach = if tensors.has("reach") {
+            Reach::Pooled(tensors.take_vector("reach", Reach::PARTS + 1)?.into())
+        } else {
+            Reach::Normal
         };
         Ok(Self { reach, ..Self::new(Isa::detect(), samples) })
     }
@@ -74,10 +72,8 @@ impl Posterior {
         let (mut hidden, mut passed) = (self.scratch(), self.scratch());
         asker.latent(item, &mut hidden);
         let of_step = |step: usize| {
-            // The mean of a number that is 1 above the step and 0 up to it.
-            let above: Vec<f32> = (0..steps.values.len()).map(|other| f32::from(other > step)).collect();
             passed.copy_from_slice(&hidden);
-            asker.expect(&above, steps, &mut passed);
+            asker.pass(step, steps, &mut passed);
             f64::from(self.mean(&passed))
         };
         (0..steps.count()).map(of_step).collect()
@@ -124,7 +120,7 @@ impl Model for Posterior {
         for (square, alpha) in means.iter_mut().zip(&self.samples.noise) {
             *square = (*square - mean).powi(2) + 1.0 / alpha;
         }
-        Some(Outlook::normal(self.mean(&means).sqrt()))
+        Some(Outlook::number(self.mean(&means).sqrt(), self.reach.clone()))
     }
 
     fn factors(&self) -> Option<&Factors> {
