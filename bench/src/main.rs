@@ -6,6 +6,7 @@ mod machine;
 mod measure;
 mod page;
 mod peer;
+mod rankers;
 
 use std::fs;
 use std::process::ExitCode;

@@ -1,9 +1,8 @@
 //! How fast `ials` lowers its objective, beside implicit and irspack, and how near its Cholesky path comes to what the processor can do.
 
-use std::fs;
 use std::ops::ControlFlow;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use cofactor::data::ids::{Item, User};
 use cofactor::data::ratings::Ratings;
 use cofactor::data::split;
@@ -14,7 +13,8 @@ use serde_json::json;
 use crate::bench::{Bench, model};
 use crate::measure::{Sample, timed};
 use crate::page::{Section, Table, Verdict};
-use crate::peer::{Process, Python};
+use crate::peer::Python;
+use crate::rankers::{Fitted, Rankers, Settings};
 
 const EPOCHS: usize = 15;
 /// Factors, what share of the peer's CPU time Cofactor may take, and repeats: the peers take minutes.
@@ -66,11 +66,6 @@ const DATA: [(&str, &str, usize, [Problem; 2]); 2] = [
     ),
 ];
 
-#[derive(Deserialize)]
-struct Fitted {
-    cpu: f64,
-}
-
 /// Compares on both data sets.
 pub fn measure(bench: &Bench) -> Result<Section> {
     let python = Python::rankers()?;
@@ -106,7 +101,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
     ]);
     for (name, title, ranks, problems) in DATA {
         let taken = taken(bench, name)?;
-        let place = Peer::start(bench, &python, &taken)?;
+        let place = Peers(Rankers::start(bench, &python, &taken)?);
         compare((title, &RANKS[..ranks]), &taken, place, &problems, &mut section, [&mut table, &mut limit])?;
     }
     section.tables = vec![table, limit];
@@ -131,7 +126,7 @@ fn taken(bench: &Bench, name: &str) -> Result<Ratings> {
 fn compare(
     (title, ranks): (&str, &[(usize, f64, usize)]),
     taken: &Ratings,
-    mut peer: Peer<'_>,
+    mut peer: Peers<'_>,
     problems: &[Problem],
     section: &mut Section,
     [table, limit]: [&mut Table; 2],
@@ -204,36 +199,22 @@ fn compare(
     Ok(())
 }
 
-/// A peer's process that has its data.
-struct Peer<'a> {
-    process: Process,
-    bench: &'a Bench,
-}
+/// The peers, asked for objectives.
+struct Peers<'a>(Rankers<'a>);
 
-impl<'a> Peer<'a> {
-    fn start(bench: &'a Bench, python: &Python, taken: &Ratings) -> Result<Self> {
-        Ok(Self { process: python.ranking(bench, taken)?, bench })
-    }
-
+impl Peers<'_> {
     /// CPU seconds of the peer's fit and its objective.
-    fn fit(&mut self, problem: Problem, k: usize, solver: &str, taken: &Ratings) -> Result<(f64, f64)> {
-        let factors = self.bench.scratch("ials.factors");
+    fn fit(
+        &mut self,
+        problem: Problem,
+        k: usize,
+        solver: &'static str,
+        taken: &Ratings,
+    ) -> Result<(f64, f64)> {
         let Problem { peer, unobserved, reg, power, .. } = problem;
-        let mut told = json!({
-            "task": format!("fit_{peer}"), "k": k, "epochs": EPOCHS, "solver": solver, "unobserved": unobserved, "reg": reg,
-            "factors": factors,
-        });
-        if peer == "irspack" {
-            told["power"] = power.into();
-        }
-        let Fitted { cpu } = serde_json::from_str(&self.process.ask(&told.to_string())?)?;
-        let entries: Vec<f32> = fs::read(&factors)?
-            .chunks_exact(size_of::<f32>())
-            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-            .collect();
-        ensure!(entries.len() == (taken.users() + taken.items()) * k, "the peer's factors have another size");
-        let (users, items) = entries.split_at(taken.users() * k);
-        Ok((cpu, problem.objective(taken, users, items, k)))
+        let Fitted { cpu, factors } =
+            self.0.fit(Settings { peer, k, epochs: EPOCHS, solver, unobserved, reg, power })?;
+        Ok((cpu, problem.objective(taken, &factors.users, &factors.items, k)))
     }
 
     /// Cofactor's objective over the peer's, both after [`EPOCHS`] by Cholesky factors.
@@ -259,7 +240,7 @@ impl<'a> Peer<'a> {
             seconds.push(epoch);
             rate.push(operations(taken, k) / epoch / 1e9);
             let told = json!({ "task": "sgemm", "size": SQUARE });
-            most.push(serde_json::from_str::<Rate>(&self.process.ask(&told.to_string())?)?.rate / 1e9);
+            most.push(serde_json::from_str::<Rate>(&self.0.process.ask(&told.to_string())?)?.rate / 1e9);
         }
         Ok((seconds, rate, most))
     }
