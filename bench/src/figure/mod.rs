@@ -28,7 +28,7 @@ use crate::page::Section;
 pub type Measure = fn(&Bench) -> Result<Section>;
 
 /// All figures, by their names on the command line.
-pub const FIGURES: [(&str, Measure); 20] = [
+pub const FIGURES: [(&str, Measure); 21] = [
     ("sgd", sgd::measure),
     ("progress", progress::measure),
     ("large", large::measure),
@@ -47,6 +47,7 @@ pub const FIGURES: [(&str, Measure); 20] = [
     ("ials", ials::measure),
     ("lists", lists::measure),
     ("ease", ease::measure),
+    ("ease-gowalla", ease::gowalla),
     ("memory", memory::measure),
     ("reader", reader::measure),
 ];
