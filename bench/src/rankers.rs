@@ -51,6 +51,16 @@ impl<'a> Rankers<'a> {
         Ok(Self { process: python.ranking(bench, taken)?, bench, sizes: [taken.users(), taken.items()] })
     }
 
+    /// The most memory that the process has held, in bytes.
+    pub fn peak(&mut self) -> Result<f64> {
+        #[derive(Deserialize)]
+        struct Answer {
+            peak: f64,
+        }
+        let told = json!({ "task": "memory" });
+        Ok(serde_json::from_str::<Answer>(&self.process.ask(&told.to_string())?)?.peak)
+    }
+
     /// Fits on one thread.
     pub fn fit(&mut self, settings: Settings) -> Result<Fitted> {
         #[derive(Deserialize)]

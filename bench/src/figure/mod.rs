@@ -28,7 +28,7 @@ use crate::page::Section;
 pub type Measure = fn(&Bench) -> Result<Section>;
 
 /// All figures, by their names on the command line.
-pub const FIGURES: [(&str, Measure); 21] = [
+pub const FIGURES: [(&str, Measure); 22] = [
     ("sgd", sgd::measure),
     ("progress", progress::measure),
     ("large", large::measure),
@@ -45,6 +45,7 @@ pub const FIGURES: [(&str, Measure); 21] = [
     ("ranking-ml-1m", ranking::movielens),
     ("ranking-gowalla", ranking::gowalla),
     ("ials", ials::measure),
+    ("ials-large", ials::large),
     ("lists", lists::measure),
     ("ease", ease::measure),
     ("ease-gowalla", ease::gowalla),
