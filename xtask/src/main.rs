@@ -2,11 +2,15 @@
 
 #![expect(clippy::print_stderr, reason = "it speaks to the person who called it")]
 
+mod fuzz;
 mod page;
 mod python;
 
 use std::process::{Command, ExitCode};
 use std::time::Instant;
+
+/// The version of cargo-deny that `deny.toml` is written for.
+const DENY: &str = "0.18";
 
 /// A check: its name, what it checks, and how.
 struct Check {
@@ -20,6 +24,10 @@ struct Check {
 enum How {
     /// By these arguments of `cargo`.
     Cargo(&'static [&'static str]),
+    /// By feeding the parsers with what they have not met, for a while each.
+    Fuzz,
+    /// By cargo-deny, and its file `deny.toml`.
+    Deny,
     /// By building the site of the documentation, whose links must lead somewhere.
     Site,
     /// By the tests of the service's page in a browser.
@@ -28,7 +36,7 @@ enum How {
     Python { slow: bool },
 }
 
-use How::{Cargo, Page, Python, Site};
+use How::{Cargo, Deny, Fuzz, Page, Python, Site};
 
 const fn check(name: &'static str, purpose: &'static str, how: How) -> Check {
     Check { name, purpose, how, usual: true }
@@ -46,6 +54,18 @@ const CHECKS: &[Check] = &[
     check("docs", "the documentation's site, its links and anchors", Site),
     check("python", "the wheel, on the oldest and the newest Python at hand", Python { slow: false }),
     check("page", "the page of the service, in Chromium", Page),
+    Check {
+        usual: false,
+        ..check("deny", "the dependencies' licences and sources, and what is banned; not in `test`", Deny)
+    },
+    Check {
+        usual: false,
+        ..check(
+            "fuzz",
+            "readers, model files and requests, a minute each or `fuzz SECONDS`; not in `test`",
+            Fuzz,
+        )
+    },
     Check {
         usual: false,
         ..check(
@@ -88,6 +108,8 @@ impl Check {
         let start = Instant::now();
         let outcome = match self.how {
             Cargo(arguments) => cargo(arguments),
+            Deny => deny(),
+            Fuzz => fuzz::check(std::env::args().nth(2).as_deref()),
             Site => site(),
             Page => page::check(),
             Python { slow } => python::check(slow),
@@ -108,6 +130,20 @@ fn site() -> Result<(), String> {
         Ok(status) if status.success() => Ok(()),
         Ok(_) => Err("the site is not whole".to_owned()),
         Err(error) => Err(format!("cannot start cofactor-site: {error}")),
+    }
+}
+
+/// cargo-deny takes minutes to build, and so lies in `target/tools` from then on. Advisories are left to those who have their database at hand: `cargo deny check advisories`.
+fn deny() -> Result<(), String> {
+    let tools = "target/tools";
+    let program = format!("{tools}/bin/cargo-deny");
+    if !std::path::Path::new(&program).exists() {
+        cargo(&["install", "--locked", "--quiet", "--root", tools, "--version", DENY, "cargo-deny"])?;
+    }
+    match Command::new(program).args(["--all-features", "check", "bans", "licenses", "sources"]).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err("a dependency is not as deny.toml wants it".to_owned()),
+        Err(error) => Err(format!("cannot start cargo-deny: {error}")),
     }
 }
 
