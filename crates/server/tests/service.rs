@@ -54,7 +54,7 @@ impl Service {
         change(&mut settings);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let root = format!("http://{}", listener.local_addr().unwrap());
-        std::thread::spawn(move || cofactor_server::run(App::new(settings), listener).unwrap());
+        std::thread::spawn(move || cofactor_server::run(App::new(settings).unwrap(), listener).unwrap());
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
         Self { root, agent, key: None }
     }

@@ -57,10 +57,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     guarded(args, &keys)?;
     let store = match &args.store {
         Some(folder) => Some(Store::open(folder).map_err(|error| {
-            Error::unsupported(
-                format!("the store cannot be opened: {error}"),
-                "one service writes into a folder; another one needs its own",
-            )
+            Error::unsupported(format!("the store cannot be opened: {error}"), error.hint)
         })?),
         None => None,
     };
@@ -81,7 +78,8 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     })?;
     let address = listener.local_addr().map_err(|error| Error::unsupported(error.to_string(), ""))?;
     let limits = Limits { rate: args.rate, ..Limits::default() };
-    let app = App::new(Settings { models, store, keys, limits, refresh_every: args.refresh_every });
+    let app = App::new(Settings { models, store, keys, limits, refresh_every: args.refresh_every })
+        .map_err(|error| Error::unsupported(error.problem, error.hint))?;
     cofactor_server::log(args.log_json);
     if context.out.is_json() {
         context.out.object(&json!({ "address": address.to_string(), "models": names }))?;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use redb::{Builder, StorageBackend};
 
-use super::store::prepare;
+use super::embedded::{Embedded, prepare};
 use super::{Event, Kept, Store, StoreError};
 
 fn event(user: &str, item: &str, id: Option<&str>) -> Event {
@@ -19,8 +19,8 @@ fn event(user: &str, item: &str, id: Option<&str>) -> Event {
     }
 }
 
-fn items(store: &Store, user: &str) -> Vec<String> {
-    store.of_user(user).unwrap().into_iter().map(|event| event.item).collect()
+async fn items(store: &Store, user: &str) -> Vec<String> {
+    store.of_user(user).await.unwrap().into_iter().map(|event| event.item).collect()
 }
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn events_come_back_in_their_order_also_after_a_restart() {
         let kept = store.append(vec![event("a", "1", None), event("b", "2", None)]).await.unwrap();
         assert_eq!(kept, Kept { accepted: 2, duplicates: 0 });
         store.append(vec![event("a", "3", None)]).await.unwrap();
-        assert_eq!(items(&store, "a"), ["1", "3"]);
+        assert_eq!(items(&store, "a").await, ["1", "3"]);
         let second = Store::open(folder.path()).map(drop).unwrap_err();
         assert!(second.problem.contains("events.redb"), "{second}");
     }
@@ -43,7 +43,7 @@ async fn events_come_back_in_their_order_also_after_a_restart() {
         }
     };
     assert_eq!(
-        (items(&store, "a"), items(&store, "b"), items(&store, "ab")),
+        (items(&store, "a").await, items(&store, "b").await, items(&store, "ab").await),
         (vec!["1".into(), "3".into()], vec!["2".into()], vec![])
     );
 }
@@ -56,7 +56,7 @@ async fn an_event_that_is_sent_again_counts_once() {
     store.append(events()).await.unwrap();
     let again = store.append([events(), vec![event("a", "3", Some("z"))]].concat()).await.unwrap();
     assert_eq!(again, Kept { accepted: 1, duplicates: 2 });
-    assert_eq!(items(&store, "a"), ["1", "2", "3"]);
+    assert_eq!(items(&store, "a").await, ["1", "2", "3"]);
 }
 
 #[tokio::test]
@@ -66,11 +66,11 @@ async fn who_is_erased_leaves_nothing() {
     store.append(vec![event("a", "1", Some("x")), event("b", "1", Some("w"))]).await.unwrap();
     assert_eq!(store.erase("a").await.unwrap().events, 1);
     let erased = |user: &str, number: u64| store.of_user_since(user, number).unwrap().erased;
-    assert!(items(&store, "a").is_empty() && erased("a", 0));
-    assert!(items(&store, "b") == ["1"] && !erased("b", 0));
+    assert!(items(&store, "a").await.is_empty() && erased("a", 0));
+    assert!(items(&store, "b").await == ["1"] && !erased("b", 0));
     // A model that has seen the third event and later ones was made without what was before.
     assert!(erased("a", 2) && !erased("a", 3));
-    assert!(store.erased_since(2).unwrap().contains("a") && store.erased_since(3).unwrap().is_empty());
+    assert!(store.since(2).unwrap().erased.contains("a") && store.since(3).unwrap().erased.is_empty());
     let again = store.append(vec![event("a", "1", Some("x"))]).await.unwrap();
     assert_eq!(again.accepted, 1, "the id went with the event");
 }
@@ -118,17 +118,17 @@ impl StorageBackend for Disk {
 async fn a_full_disk_refuses_and_what_was_kept_is_still_there_when_it_has_room() {
     let disk = Disk::default();
     let opened = disk.clone();
-    let store = Store::with("memory".into(), move || {
+    let embedded = Embedded::with(move || {
         let database = Builder::new().create_with_backend(opened.clone()).map_err(StoreError::of)?;
         prepare(&database)?;
         Ok(database)
-    })
-    .unwrap();
+    });
+    let store = Store::embedded(&embedded.unwrap());
     store.append(vec![event("a", "1", None)]).await.unwrap();
     disk.full.store(true, Ordering::SeqCst);
     let refused = store.append(vec![event("a", "2", None)]).await.unwrap_err();
     assert!(refused.passing, "{refused}");
     disk.full.store(false, Ordering::SeqCst);
     store.append(vec![event("a", "3", None)]).await.unwrap();
-    assert_eq!(items(&store, "a"), ["1", "3"]);
+    assert_eq!(items(&store, "a").await, ["1", "3"]);
 }
