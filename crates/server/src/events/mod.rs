@@ -2,6 +2,7 @@
 
 mod embedded;
 pub(crate) mod export;
+mod postgres;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::embedded::Embedded;
+use super::postgres;
 use super::writer::{Wish, Writer};
 use super::{Erased, Event, Kept, News, Since, StoreError};
 
@@ -41,7 +42,7 @@ pub struct Refit {
 
 /// A store of events. Cheap to clone.
 ///
-/// Every [`Self::append`] that returns has its events on a disk, and the next [`Self::of_user_since`] sees them. Appends that wait for the disk at the same time share one commit.
+/// Every [`Self::append`] that returns has its events on a disk, and the next [`Self::of_user_since`] sees them, once the store has been told by [`Self::follow`] from where on. Appends that wait for the disk at the same time share one commit.
 #[derive(Clone)]
 pub struct Store {
     place: Arc<dyn Reads>,
@@ -57,6 +58,24 @@ impl Store {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let embedded = Embedded::open(folder)?;
         Ok(Self { refits: Some(folder.to_owned()), ..Self::embedded(&embedded) })
+    }
+
+    /// Opens the store in tables of a PostgreSQL database, `postgres://USER:PASSWORD@HOST/DATABASE`; the tables are made if they are not there. Refits are kept in a folder of this machine, if there is one. Blocks, so no task may call it.
+    ///
+    /// # Errors
+    /// When the address is none, the database cannot be reached or lets the user not in, the user lacks rights, the tables are of a newer version, or the folder cannot be made. No error repeats the password.
+    pub fn connect(address: &str, refits: Option<&Path>) -> Result<Self, StoreError> {
+        if let Some(folder) = refits {
+            std::fs::create_dir_all(folder).map_err(|problem| {
+                StoreError::lasting(format!("cannot make the folder {}: {problem}", folder.display()))
+            })?;
+        }
+        let (tables, keeper) = postgres::open(address)?;
+        Ok(Self {
+            place: Arc::new(tables),
+            writer: Writer::start(keeper),
+            refits: refits.map(Path::to_owned),
+        })
     }
 
     /// A store over an embedded database, without a place for refits.

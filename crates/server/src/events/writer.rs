@@ -85,14 +85,7 @@ fn write(wishes: &Receiver<Wish>, mut place: impl Writes) {
         };
         match first {
             Ok(first) => {
-                let batch = together(first, wishes);
-                match place.commit(&batch) {
-                    Ok(done) => answer(batch, done),
-                    Err(error) => {
-                        tracing::error!(%error, "the store could not write");
-                        refuse(batch, &error);
-                    }
-                }
+                carry_out(together(first, wishes), &mut place);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
@@ -100,6 +93,22 @@ fn write(wishes: &Receiver<Wish>, mut place: impl Writes) {
         // However much there is to write, the look at what others have written is not put off.
         if place.due().is_some_and(|due| due <= Instant::now()) {
             place.look();
+        }
+    }
+}
+
+fn carry_out(batch: Vec<Wish>, place: &mut impl Writes) {
+    match place.commit(&batch) {
+        Ok(done) => answer(batch, done),
+        // One of them is refused for good: nobody else's shall fail with it.
+        Err(error) if !error.passing && batch.len() > 1 => {
+            for wish in batch {
+                carry_out(vec![wish], place);
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "the store could not write");
+            refuse(batch, &error);
         }
     }
 }
