@@ -19,7 +19,7 @@ Examples:
   cofactor serve model.cofactor
   cofactor serve mf.cofactor bfm.cofactor --bind 127.0.0.1:9000
   cofactor serve model.cofactor --store events/ --refresh-every 24h
-  cofactor serve model.cofactor --events postgres://films:PASSWORD@localhost/films --refits refits/ --refresh-every 24h
+  cofactor serve model.cofactor --events postgres://films:PASSWORD@localhost/films --refits refits/
   cofactor serve model.cofactor --keys keys.txt --bind 0.0.0.0:8000 --behind-proxy
 
 The page is at /, the interface is described at /docs and, for programs, at /openapi.json. With --store or \
