@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
 use crate::api::refresh::Refresh;
-use crate::events::Store;
+use crate::events::{Store, StoreError};
 use crate::guard::{Guard, Keys};
 use crate::models::{Models, Served};
 use crate::numbers::Numbers;
@@ -90,11 +90,17 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    /// The state that these settings start with.
-    pub fn new(settings: Settings) -> Self {
+    /// The state that these settings start with. Blocks until the store is ready to answer for these models.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn new(settings: Settings) -> Result<Self, StoreError> {
         let Settings { models, store, keys, limits, refresh_every } = settings;
+        if let Some(store) = &store {
+            store.follow(models.trained_until())?;
+        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             models: ArcSwap::from_pointee(models),
             store,
             guard: Guard::new(keys, limits.rate),
@@ -103,7 +109,7 @@ impl App {
             numbers: Numbers::default(),
             workers: Semaphore::new(cores),
             refresh: Refresh::default(),
-        }))
+        })))
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::extract::{Json, Path, Query};
+use super::keep::takes;
 use super::shapes::{
     ExplainRequest, Explanation, Interval, Neighbours, Pick, PredictRequest, Predicted, Predictions,
     Question, Questions, QuestionsRequest, Rating, RecommendRequest, Recommendation, SimilarRequest, Unknown,
@@ -249,9 +250,10 @@ impl Whom {
 
     fn user(app: &App, served: &Served, id: String) -> Result<Self, Problem> {
         let Some(store) = &app.store else { return Ok(Self::User { id, news: Vec::new(), erased: false }) };
-        let Since { events, erased } = store.of_user_since(&id, served.trained_until)?;
-        let news = events.into_iter().map(|event| HistoryEntry { item: event.item, value: event.value });
-        Ok(Self::User { news: news.collect(), erased, id })
+        let Since { entries: mut news, erased } = store.of_user_since(&id, served.trained_until)?;
+        // Another model may have another scale, and other programs write what they like.
+        news.retain(|entry| takes(served, entry.value));
+        Ok(Self::User { id, news, erased })
     }
 
     fn who(&self) -> Who<'_> {
