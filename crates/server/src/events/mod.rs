@@ -1,6 +1,8 @@
 //! What people do, kept for good: nothing that was acknowledged is lost, and nothing counts twice.
 
+mod disk;
 pub(crate) mod export;
+mod overlay;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
 
+use super::disk::{Disk, For, Shared};
+use super::overlay::{Overlay, ReadFile};
 use super::writer::{Wish, Writer};
 use super::{Erased, Event, Kept};
 
@@ -61,9 +62,6 @@ pub struct Since {
     pub erased: bool,
 }
 
-/// The open database; empty while it could not be opened again after a failure.
-pub(super) type Shared = Arc<ArcSwapOption<Database>>;
-
 /// A store of events in a folder. Cheap to clone.
 ///
 /// Every [`Self::append`] that returns has its events on the disk (`fsync`), and the next [`Self::of_user`] sees them. Appends that wait for the disk at the same time share one commit.
@@ -87,17 +85,16 @@ impl Store {
         std::fs::create_dir_all(folder).map_err(io)?;
         let path = folder.join(FILE);
         let at = path.clone();
-        Self::with(path, move || open(&at))
+        Self::with(path, move |purpose| open(&at, purpose))
     }
 
     /// A store over whatever `open` gives, at first and again after each failure.
     pub(super) fn with(
         path: PathBuf,
-        open: impl Fn() -> Result<Database, StoreError> + Send + 'static,
+        open: impl Fn(For) -> Result<Database, StoreError> + Send + 'static,
     ) -> Result<Self, StoreError> {
-        let database: Shared = Arc::new(ArcSwapOption::from_pointee(open()?));
-        let writer = Writer::start(Arc::clone(&database), open);
-        Ok(Self { database, writer, path })
+        let disk = Disk::new(open)?;
+        Ok(Self { database: disk.shared(), writer: Writer::start(disk), path })
     }
 
     /// The file.
@@ -228,7 +225,7 @@ impl Store {
 
     fn database(&self) -> Result<Arc<Database>, StoreError> {
         self.database.load_full().ok_or_else(|| StoreError {
-            problem: "the store could not be opened again after a failure of the disk".to_owned(),
+            problem: "it cannot be read after a failure of the disk".to_owned(),
             passing: true,
         })
     }
@@ -241,10 +238,22 @@ fn parse(bytes: &[u8]) -> Result<Event, StoreError> {
     })
 }
 
-fn open(path: &Path) -> Result<Database, StoreError> {
+/// So many bytes of the file are kept in memory.
+const CACHE: usize = 64 << 20;
+
+fn open(path: &Path, purpose: For) -> Result<Database, StoreError> {
     let named =
         |error: StoreError| StoreError { problem: format!("{}: {}", path.display(), error.problem), ..error };
-    let database = Database::create(path).map_err(StoreError::of).map_err(named)?;
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE);
+    let opened = match purpose {
+        For::Writing => builder.create(path),
+        For::Reading => ReadFile::open(path)
+            .and_then(Overlay::new)
+            .map_err(redb::DatabaseError::from)
+            .and_then(|file| builder.create_with_backend(file)),
+    };
+    let database = opened.map_err(StoreError::of).map_err(named)?;
     prepare(&database).map_err(named)?;
     Ok(database)
 }

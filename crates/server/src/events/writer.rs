@@ -1,13 +1,13 @@
 //! The one thread that writes. All that waits when it begins goes into one commit, so that the disk is asked once for many.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use redb::{Database, ReadableTable, Table, WriteTransaction};
 use tokio::sync::oneshot;
 
-use super::store::{COUNTERS, ERASED, EVENTS, IDS, NEXT, Shared, StoreError};
+use super::disk::{Disk, For};
+use super::store::{COUNTERS, ERASED, EVENTS, IDS, NEXT, StoreError};
 use super::{Erased, Event, Kept};
 
 /// So many requests may wait for the disk.
@@ -29,12 +29,9 @@ pub(super) enum Wish {
 pub(super) struct Writer(SyncSender<Wish>);
 
 impl Writer {
-    pub(super) fn start(
-        database: Shared,
-        open: impl Fn() -> Result<Database, StoreError> + Send + 'static,
-    ) -> Self {
+    pub(super) fn start(disk: Disk<impl Fn(For) -> Result<Database, StoreError> + Send + 'static>) -> Self {
         let (sender, wishes) = sync_channel(WAITING);
-        std::thread::spawn(move || write(&wishes, &database, open));
+        std::thread::spawn(move || write(&wishes, disk));
         Self(sender)
     }
 
@@ -65,36 +62,18 @@ fn passing(problem: &str) -> StoreError {
     StoreError { problem: problem.to_owned(), passing: true }
 }
 
-fn write(wishes: &Receiver<Wish>, database: &Shared, open: impl Fn() -> Result<Database, StoreError>) {
+fn write(wishes: &Receiver<Wish>, mut disk: Disk<impl Fn(For) -> Result<Database, StoreError>>) {
     while let Ok(first) = wishes.recv() {
         let batch = together(first, wishes);
-        let outcome = current(database, &open).and_then(|database| commit(&database, &batch));
-        match outcome {
+        match disk.current().and_then(|database| commit(&database, &batch)) {
             Ok(done) => answer(batch, done),
             Err(error) => {
                 tracing::error!(%error, "the store could not write");
-                // After a failure of the disk a database takes no more transactions: it is opened again for the next.
-                database.store(None);
+                disk.failed();
                 refuse(batch, &error);
-                if let Err(error) = current(database, &open) {
-                    tracing::error!(%error, "the store could not be opened again");
-                }
             }
         }
     }
-}
-
-/// The database, opened again if it has to be.
-fn current(
-    shared: &Shared,
-    open: &impl Fn() -> Result<Database, StoreError>,
-) -> Result<Arc<Database>, StoreError> {
-    if let Some(database) = shared.load_full() {
-        return Ok(database);
-    }
-    let database = Arc::new(open()?);
-    shared.store(Some(Arc::clone(&database)));
-    Ok(database)
 }
 
 /// The first wish and those that wait behind it.
