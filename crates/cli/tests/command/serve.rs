@@ -51,69 +51,6 @@ fn it_answers_until_ctrl_c() {
     assert_eq!(end(child), Some(0));
 }
 
-/// Whatever was acknowledged before a kill is there afterwards, once, although the sender sends again what was not.
-#[test]
-fn nothing_acknowledged_is_lost_when_it_is_killed() {
-    let scratch = Scratch::new();
-    scratch.run(&format!("train {SMALL} --model mf -o m.cofactor"));
-    let mut sent = 0;
-    let mut acknowledged = Vec::new();
-    for round in 0..3 {
-        let (mut child, address) = started(&scratch, "m.cofactor --store events");
-        let writers: Vec<_> = (0..4)
-            .map(|writer| {
-                let address = address.clone();
-                std::thread::spawn(move || -> Vec<String> {
-                    (0..100_000)
-                        .map(|number| format!("{round}-{writer}-{number}"))
-                        .take_while(|id| acknowledges(&address, id))
-                        .collect()
-                })
-            })
-            .collect();
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        for writer in writers {
-            let kept = writer.join().unwrap();
-            sent += kept.len();
-            acknowledged.extend(kept);
-        }
-    }
-    assert!(sent > 20, "only {sent} were acknowledged");
-    let (mut child, address) = started(&scratch, "m.cofactor --store events");
-    let answer = ask(&address, "GET /v1/users/guest/events");
-    let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-    let mut ids: Vec<&str> =
-        body["events"].as_array().unwrap().iter().map(|event| event["id"].as_str().unwrap()).collect();
-    let all = ids.len();
-    ids.sort_unstable();
-    ids.dedup();
-    assert_eq!(ids.len(), all, "none is there twice");
-    for id in &acknowledged {
-        assert!(ids.binary_search(&id.as_str()).is_ok(), "{id} was acknowledged and is gone");
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-}
-
-/// Sends one event; whether it was acknowledged.
-fn acknowledges(address: &str, id: &str) -> bool {
-    let body = format!(r#"{{"events":[{{"user":"guest","item":"3","value":4,"id":"{id}"}}]}}"#);
-    let exchange = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(address)?;
-        write!(
-            stream,
-            "POST /v1/events HTTP/1.1\r\nhost: here\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    exchange().is_ok_and(|answer| answer.starts_with("HTTP/1.1 201"))
-}
-
 #[test]
 fn what_cannot_be_served_is_told() {
     let scratch = Scratch::new();
