@@ -3,6 +3,8 @@
 use std::path::{Path, absolute};
 use std::process::Command;
 
+use crate::run;
+
 const TARGETS: [&str; 4] = ["ratings", "history", "model_file", "requests"];
 /// What cargo-fuzz sets, but for the sanitizers, which need a nightly compiler. There is no unsafe code to watch over.
 const COUNTERS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -54,12 +56,4 @@ fn host() -> Result<String, String> {
     let text = String::from_utf8_lossy(&output.stdout);
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).ok_or_else(|| "rustc -vV names no host".to_owned())
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{command:?}: {status}")),
-        Err(error) => Err(format!("cannot start {command:?}: {error}")),
-    }
 }

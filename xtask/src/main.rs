@@ -5,6 +5,7 @@
 mod fuzz;
 mod page;
 mod python;
+mod trials;
 
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -34,9 +35,11 @@ enum How {
     Page,
     /// By the wheel's tests, or by their slow part.
     Python { slow: bool },
+    /// By what is done to the service.
+    Trials,
 }
 
-use How::{Cargo, Deny, Fuzz, Page, Python, Site};
+use How::{Cargo, Deny, Fuzz, Page, Python, Site, Trials};
 
 const fn check(name: &'static str, purpose: &'static str, how: How) -> Check {
     Check { name, purpose, how, usual: true }
@@ -73,6 +76,10 @@ const CHECKS: &[Check] = &[
             "the guides for those who come from other packages; not in `test`",
             Python { slow: true },
         )
+    },
+    Check {
+        usual: false,
+        ..check("trials", "the service by force and by Schemathesis, half an hour; not in `test`", Trials)
     },
     check("unit", "every test", Cargo(&["test", "--workspace", "--no-fail-fast"])),
 ];
@@ -113,6 +120,7 @@ impl Check {
             Site => site(),
             Page => page::check(),
             Python { slow } => python::check(slow),
+            Trials => trials::check(),
         };
         if let Err(problem) = &outcome {
             eprintln!("xtask: {name}: {problem}");
@@ -153,5 +161,14 @@ fn cargo(arguments: &[&str]) -> Result<(), String> {
         Ok(status) if status.success() => Ok(()),
         Ok(_) => Err(format!("cargo {} failed", arguments.join(" "))),
         Err(error) => Err(format!("cannot start cargo: {error}")),
+    }
+}
+
+/// Runs a command that must succeed.
+fn run(command: &mut Command) -> Result<(), String> {
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{command:?}: {status}")),
+        Err(error) => Err(format!("{command:?}: {error}")),
     }
 }

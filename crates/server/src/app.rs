@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use cofactor::fit::run::thread_pool;
+use rayon::ThreadPool;
 use tokio::sync::Semaphore;
 
 use crate::api::refresh::Refresh;
@@ -76,7 +78,9 @@ pub struct Inner {
     pub(crate) refresh_every: Option<Duration>,
     pub(crate) numbers: Numbers,
     /// A place for each heavy answer that is worked out at the same time.
-    pub(crate) workers: Semaphore,
+    pub(crate) places: Semaphore,
+    /// The threads on which heavy answers are worked out: one answer alone is shared out among all of them. None where the system grants none.
+    pub(crate) workers: Option<ThreadPool>,
     /// One refit at a time.
     pub(crate) refresh: Refresh,
 }
@@ -107,7 +111,8 @@ impl App {
             limits,
             refresh_every,
             numbers: Numbers::default(),
-            workers: Semaphore::new(cores),
+            places: Semaphore::new(cores),
+            workers: thread_pool(cores).ok(),
             refresh: Refresh::default(),
         })))
     }

@@ -16,6 +16,7 @@ mod models;
 mod net;
 mod numbers;
 mod page;
+mod places;
 mod problem;
 
 pub use app::{App, Limits, Settings};

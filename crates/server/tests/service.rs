@@ -219,6 +219,8 @@ fn mistakes_are_problems_with_a_way_out() {
         ("/v1/recommend", json!({"user": "1", "ratings": []}), 400, "invalid-request", "both"),
         ("/v1/recommend", json!({"usr": "1"}), 400, "invalid-request", "usr"),
         ("/v1/recommend", json!({"user": "1", "n": 100_000}), 400, "invalid-request", "too many"),
+        ("/v1/recommend", json!(["1"]), 400, "invalid-request", "object"),
+        ("/v1/recommend", json!({"ratings": [["3", 5]]}), 400, "invalid-request", "object"),
         ("/v1/recommend", json!({"user": "1", "diversity": 2}), 400, "invalid-request", "diversity"),
         (
             "/v1/recommend",
@@ -243,6 +245,9 @@ fn mistakes_are_problems_with_a_way_out() {
         assert!(text.contains(word), "{text}");
     }
     assert_eq!(service.get("/v1/recommend").0, 405);
+    for path in ["/v1/items?n=1001", "/v1/map?n=1001"] {
+        assert_eq!(service.get(path).0, 400, "{path}");
+    }
     let popular = service.post("/v1/recommend", &json!({"user": "nobody", "unknown": "popular"})).1;
     assert_eq!(popular["basis"], "popular");
     let average = service.post("/v1/recommend", &json!({"user": "nobody", "unknown": "fold-in"})).1;
@@ -466,6 +471,8 @@ fn keys_open_what_their_scope_says_and_the_page_is_open() {
     for open in ["/", "/docs", "/openapi.json", "/health/live", "/health/ready", "/metrics"] {
         assert_eq!(service.get(open).0, 200, "{open}");
     }
+    assert!(service.get("/openapi.json").1["security"][0]["key"].is_array(), "the document says so");
+    assert!(Service::plain().get("/openapi.json").1["security"].is_null());
     service.key = Some(READ);
     assert_eq!(service.get("/v1/models").0, 200);
     assert_eq!(service.post("/v1/events", &json!({"events": []})).0, 403);

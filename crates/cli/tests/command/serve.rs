@@ -108,11 +108,6 @@ fn are_there_once(address: &str, acknowledged: &[String]) {
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_when_it_is_killed() {
-    nothing_acknowledged_is_lost("--store events");
-}
-
-#[test]
 fn nothing_acknowledged_is_lost_when_it_or_its_database_is_killed() {
     let Some(server) = Cluster::start() else { return };
     nothing_acknowledged_is_lost(&format!("--events {}", server.database()));

@@ -326,7 +326,7 @@ pub(super) fn is_rating(served: &Served) -> bool {
         .is_ok_and(|algorithm| algorithm.task == Task::Rating)
 }
 
-fn bounded(name: &str, given: usize, most: usize) -> Result<(), Problem> {
+pub(super) fn bounded(name: &str, given: usize, most: usize) -> Result<(), Problem> {
     if given <= most {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::ask::is_rating;
-use super::extract::{Json, Path};
+use super::extract::{Json, Path, objects};
 use super::work::json;
 use crate::App;
 use crate::events::export::parquet;
@@ -20,6 +20,7 @@ use crate::problem::{Kind, Problem, ProblemBody};
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventsRequest {
     #[schema(max_items = 10_000)]
+    #[serde(deserialize_with = "objects")]
     events: Vec<Event>,
 }
 

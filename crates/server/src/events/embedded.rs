@@ -1,14 +1,16 @@
 //! Events in one redb file. Readers see whole commits.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
 use cofactor::recommender::HistoryEntry;
 use redb::{
-    Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction,
+    Builder, Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition,
+    WriteTransaction,
 };
 
+use super::disk::{Disk, For, Shared};
+use super::overlay::{Overlay, ReadFile};
 use super::store::{Reads, Refit};
 use super::writer::{Done, Wish, Writes};
 use super::{Erased, Event, Kept, News, Since, StoreError};
@@ -39,18 +41,16 @@ impl StoreError {
     }
 }
 
-type Open = dyn Fn() -> Result<Database, StoreError> + Send + Sync;
+/// So many bytes of the file are kept in memory.
+const CACHE: usize = 64 << 20;
 
-/// A database in this process, and how to open it again after a failure.
-#[derive(Clone)]
-pub(super) struct Embedded {
-    reading: Reading,
-    open: Arc<Open>,
-}
+type Open = dyn Fn(For) -> Result<Database, StoreError> + Send;
 
-/// The open database; empty while it could not be opened again.
-#[derive(Clone)]
-pub(super) struct Reading(Arc<ArcSwapOption<Database>>);
+/// A database in this process.
+pub(super) struct Embedded(Disk<Box<Open>>);
+
+/// The readers' side.
+pub(super) struct Reading(Shared);
 
 impl Embedded {
     /// Opens the file in a folder, which is made if it is not there.
@@ -59,37 +59,36 @@ impl Embedded {
             StoreError::lasting(format!("cannot make the folder {}: {problem}", folder.display()))
         })?;
         let path = folder.join(FILE);
-        let opened = Self::with(move || open(&path));
+        let opened = Self::with(move |purpose| open(&path, purpose));
         opened.map_err(|error| error.hint("one service writes into a folder; another one needs its own"))
     }
 
     /// One over whatever `open` gives, at first and again after each failure.
     pub(super) fn with(
-        open: impl Fn() -> Result<Database, StoreError> + Send + Sync + 'static,
+        open: impl Fn(For) -> Result<Database, StoreError> + Send + 'static,
     ) -> Result<Self, StoreError> {
-        let reading = Reading(Arc::new(ArcSwapOption::from_pointee(open()?)));
-        Ok(Self { reading, open: Arc::new(open) })
+        let open: Box<Open> = Box::new(open);
+        Ok(Self(Disk::new(open)?))
     }
 
     pub(super) fn reading(&self) -> Reading {
-        self.reading.clone()
-    }
-
-    /// The database, opened again if it has to be.
-    fn current(&self) -> Result<Arc<Database>, StoreError> {
-        if let Some(database) = self.reading.0.load_full() {
-            return Ok(database);
-        }
-        let database = Arc::new((self.open)()?);
-        self.reading.0.store(Some(Arc::clone(&database)));
-        Ok(database)
+        Reading(self.0.shared())
     }
 }
 
-fn open(path: &PathBuf) -> Result<Database, StoreError> {
+fn open(path: &Path, purpose: For) -> Result<Database, StoreError> {
     let named =
         |error: StoreError| StoreError { problem: format!("{}: {}", path.display(), error.problem), ..error };
-    let database = Database::create(path).map_err(StoreError::of).map_err(named)?;
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE);
+    let opened = match purpose {
+        For::Writing => builder.create(path),
+        For::Reading => ReadFile::open(path)
+            .and_then(Overlay::new)
+            .map_err(redb::DatabaseError::from)
+            .and_then(|file| builder.create_with_backend(file)),
+    };
+    let database = opened.map_err(StoreError::of).map_err(named)?;
     prepare(&database).map_err(named)?;
     Ok(database)
 }
@@ -109,18 +108,35 @@ pub(super) fn prepare(database: &Database) -> Result<(), StoreError> {
     writing.commit().map_err(StoreError::of)
 }
 
+/// A state of the database. The database is not let go of before it.
+struct Snapshot {
+    transaction: ReadTransaction,
+    _database: Arc<Database>,
+}
+
+impl std::ops::Deref for Snapshot {
+    type Target = ReadTransaction;
+
+    fn deref(&self) -> &ReadTransaction {
+        &self.transaction
+    }
+}
+
 impl Reading {
-    fn begin(&self) -> Result<ReadTransaction, StoreError> {
-        let database = self.0.load_full().ok_or_else(|| {
-            StoreError::passing("the store could not be opened again after a failure of the disk")
-        })?;
-        database.begin_read().map_err(StoreError::of)
+    fn begin(&self) -> Result<Snapshot, StoreError> {
+        let database = self
+            .0
+            .load_full()
+            .ok_or_else(|| StoreError::passing("the store cannot be read after a failure of the disk"))?;
+        let transaction = database.begin_read().map_err(StoreError::of)?;
+        Ok(Snapshot { transaction, _database: database })
     }
 }
 
 impl Reads for Reading {
     fn of_user(&self, user: &str) -> Result<Vec<Event>, StoreError> {
-        of_user_since(&self.begin()?, user, 0)
+        let reading = self.begin()?;
+        of_user_since(&reading, user, 0)
     }
 
     fn of_user_since(&self, user: &str, number: u64) -> Result<Since, StoreError> {
@@ -155,7 +171,8 @@ impl Reads for Reading {
     }
 
     fn each(&self, take: &mut dyn FnMut(Event) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let events = self.begin()?.open_table(EVENTS).map_err(StoreError::of)?;
+        let reading = self.begin()?;
+        let events = reading.open_table(EVENTS).map_err(StoreError::of)?;
         for entry in events.iter().map_err(StoreError::of)? {
             let (_, bytes) = entry.map_err(StoreError::of)?;
             take(parse(bytes.value())?)?;
@@ -164,7 +181,8 @@ impl Reads for Reading {
     }
 
     fn trained_until(&self, refit: &Refit) -> Result<Option<u64>, StoreError> {
-        let counters = self.begin()?.open_table(COUNTERS).map_err(StoreError::of)?;
+        let reading = self.begin()?;
+        let counters = reading.open_table(COUNTERS).map_err(StoreError::of)?;
         let number = counters.get(trained_key(refit).as_str()).map_err(StoreError::of)?;
         Ok(number.map(|number| number.value()))
     }
@@ -187,13 +205,9 @@ fn parse(bytes: &[u8]) -> Result<Event, StoreError> {
 
 impl Writes for Embedded {
     fn commit(&mut self, batch: &[Wish]) -> Result<Vec<Done>, StoreError> {
-        let outcome = self.current().and_then(|database| commit(&database, batch));
+        let outcome = self.0.current().and_then(|database| commit(&database, batch));
         if outcome.is_err() {
-            // After a failure of the disk a database takes no more transactions: it is opened again, for the readers now, or for the next batch.
-            self.reading.0.store(None);
-            if let Err(error) = self.current() {
-                tracing::error!(%error, "the store could not be opened again");
-            }
+            self.0.failed();
         }
         outcome
     }

@@ -1,7 +1,9 @@
 //! What people do, kept for good: nothing that was acknowledged is lost, and nothing counts twice.
 
+mod disk;
 mod embedded;
 pub(crate) mod export;
+mod overlay;
 mod postgres;
 mod store;
 #[cfg(test)]

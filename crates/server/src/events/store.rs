@@ -57,7 +57,7 @@ impl Store {
     /// When the folder cannot be made, the file cannot be opened or is in use by another process, or is no store.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let embedded = Embedded::open(folder)?;
-        Ok(Self { refits: Some(folder.to_owned()), ..Self::embedded(&embedded) })
+        Ok(Self { refits: Some(folder.to_owned()), ..Self::embedded(embedded) })
     }
 
     /// Opens the store in tables of a PostgreSQL database, `postgres://USER:PASSWORD@HOST/DATABASE`; the tables are made if they are not there. Refits are kept in a folder of this machine, if there is one. Blocks, so no task may call it.
@@ -79,8 +79,8 @@ impl Store {
     }
 
     /// A store over an embedded database, without a place for refits.
-    pub(super) fn embedded(embedded: &Embedded) -> Self {
-        Self { place: Arc::new(embedded.reading()), writer: Writer::start(embedded.clone()), refits: None }
+    pub(super) fn embedded(embedded: Embedded) -> Self {
+        Self { place: Arc::new(embedded.reading()), writer: Writer::start(embedded), refits: None }
     }
 
     /// Keeps events. Returns once they are on the disk. Those without a time get that of now.

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use redb::{Builder, StorageBackend};
 
+use super::disk::For;
 use super::embedded::{Embedded, prepare};
+use super::overlay::Overlay;
 use super::{Event, Store, StoreError};
 
 fn event(user: &str, item: &str) -> Event {
@@ -65,19 +67,30 @@ impl StorageBackend for Disk {
 }
 
 #[tokio::test]
-async fn a_full_disk_refuses_and_what_was_kept_is_still_there_when_it_has_room() {
+async fn a_full_disk_refuses_and_is_read_all_the_while() {
     let disk = Disk::default();
     let opened = disk.clone();
-    let embedded = Embedded::with(move || {
-        let database = Builder::new().create_with_backend(opened.clone()).map_err(StoreError::of)?;
+    let embedded = Embedded::with(move |purpose| {
+        let database = match purpose {
+            For::Writing => Builder::new().create_with_backend(opened.clone()),
+            For::Reading => {
+                let overlay =
+                    Overlay::new(opened.clone()).map_err(|error| StoreError::of(redb::Error::Io(error)))?;
+                Builder::new().create_with_backend(overlay)
+            }
+        };
+        let database = database.map_err(StoreError::of)?;
         prepare(&database)?;
         Ok(database)
     });
-    let store = Store::embedded(&embedded.unwrap());
+    let store = Store::embedded(embedded.unwrap());
     store.append(vec![event("a", "1")]).await.unwrap();
     disk.full.store(true, Ordering::SeqCst);
-    let refused = store.append(vec![event("a", "2")]).await.unwrap_err();
-    assert!(refused.passing, "{refused}");
+    for _ in 0..3 {
+        let refused = store.append(vec![event("a", "2")]).await.unwrap_err();
+        assert!(refused.passing, "{refused}");
+        assert_eq!(items(&store, "a").await, ["1"]);
+    }
     disk.full.store(false, Ordering::SeqCst);
     store.append(vec![event("a", "3")]).await.unwrap();
     assert_eq!(items(&store, "a").await, ["1", "3"]);
