@@ -16,6 +16,7 @@ mod progress;
 mod ranking;
 mod reader;
 mod rivals;
+mod serving;
 mod sgd;
 mod threads;
 
@@ -28,7 +29,7 @@ use crate::page::Section;
 pub type Measure = fn(&Bench) -> Result<Section>;
 
 /// All figures, by their names on the command line.
-pub const FIGURES: [(&str, Measure); 20] = [
+pub const FIGURES: [(&str, Measure); 21] = [
     ("sgd", sgd::measure),
     ("progress", progress::measure),
     ("large", large::measure),
@@ -49,4 +50,5 @@ pub const FIGURES: [(&str, Measure); 20] = [
     ("ease", ease::measure),
     ("memory", memory::measure),
     ("reader", reader::measure),
+    ("serving", serving::measure),
 ];
