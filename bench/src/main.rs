@@ -2,6 +2,7 @@
 
 mod bench;
 mod figure;
+mod load;
 mod machine;
 mod measure;
 mod page;

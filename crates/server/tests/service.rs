@@ -219,6 +219,7 @@ fn mistakes_are_problems_with_a_way_out() {
         ("/v1/recommend", json!({"user": "1", "ratings": []}), 400, "invalid-request", "both"),
         ("/v1/recommend", json!({"usr": "1"}), 400, "invalid-request", "usr"),
         ("/v1/recommend", json!({"user": "1", "n": 100_000}), 400, "invalid-request", "too many"),
+        ("/v1/recommend", json!({"user": "1", "reasons": 101}), 400, "invalid-request", "too many"),
         ("/v1/recommend", json!(["1"]), 400, "invalid-request", "object"),
         ("/v1/recommend", json!({"ratings": [["3", 5]]}), 400, "invalid-request", "object"),
         ("/v1/recommend", json!({"user": "1", "diversity": 2}), 400, "invalid-request", "diversity"),

@@ -20,6 +20,9 @@ use crate::events::Since;
 use crate::models::Served;
 use crate::problem::{Kind, Problem, ProblemBody};
 
+/// The most reasons with each pick.
+const REASONS: usize = 100;
+
 /// A list for somebody.
 #[utoipa::path(
     post, path = "/v1/recommend", tag = "ask", request_body = RecommendRequest,
@@ -30,7 +33,7 @@ pub(crate) async fn recommend(
     Json(request): Json<RecommendRequest>,
 ) -> Result<Response, Problem> {
     bounded("n", request.n, app.limits.list)?;
-    bounded("reasons", request.reasons, app.limits.list)?;
+    bounded("reasons", request.reasons, REASONS)?;
     for (name, items) in [("deny", &request.deny), ("categories", &request.categories)] {
         bounded(name, items.len(), app.limits.batch)?;
     }

@@ -10,6 +10,9 @@ use super::{Service, many_connections, trained};
 /// Nobody else waits longer than that: less than the time that a slow head is given. An answer takes a fraction of it; the rest is for machines that have more to do.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Slow clients send a byte in that time, and come back after it when their connection was closed: sooner would be a flood.
+const PACE: Duration = Duration::from_secs(1);
+
 #[test]
 fn slow_clients_starve_nobody() {
     beside(Duration::from_secs(3), 500);
@@ -75,7 +78,7 @@ impl Slow {
                     None => self.open(address),
                 };
             }
-            std::thread::sleep(Duration::from_millis(200));
+            std::thread::sleep(PACE);
         }
     }
 
