@@ -1,4 +1,4 @@
-//! A file of ratings of any kind: it is read or refused, and what was read can be split and fitted.
+//! A file of ratings of any kind: it is refused, or what is read of it is finite.
 
 #![no_main]
 

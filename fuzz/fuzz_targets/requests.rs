@@ -39,7 +39,7 @@ fn service() -> &'static Service {
         let runtime = Runtime::new().expect("threads");
         let router = {
             let _inside = runtime.enter();
-            router(App::new(settings))
+            router(App::new(settings).expect("a store that can be read"))
         };
         Service { runtime, router, _folder: folder }
     })

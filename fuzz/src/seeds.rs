@@ -29,13 +29,13 @@ const REQUESTS: &[&str] = &[
     "GET /v1/export\n",
     "GET /v1/refresh\n",
     "GET /openapi.json\n",
-    "POST /v1/recommend\n{\"ratings\": [{\"item\": \"1\", \"rating\": 4.5}], \"n\": 5}",
+    "POST /v1/recommend\n{\"ratings\": [{\"item\": \"1\", \"value\": 4.5}], \"n\": 5}",
     "POST /v1/recommend\n{\"user\": \"1\", \"n\": 3, \"popularity\": 0.5, \"diversity\": 0.2, \"deny\": [\"2\"]}",
     "POST /v1/predict\n{\"user\": \"1\", \"items\": [\"2\", \"3\"], \"interval\": 0.9}",
-    "POST /v1/explain\n{\"ratings\": [{\"item\": \"1\", \"rating\": 4.5}], \"item\": \"2\"}",
+    "POST /v1/explain\n{\"ratings\": [{\"item\": \"1\", \"value\": 4.5}], \"item\": \"2\"}",
     "POST /v1/similar\n{\"item\": \"1\", \"n\": 3}",
-    "POST /v1/questions\n{\"ratings\": [{\"item\": \"1\", \"rating\": 4.5}], \"n\": 3}",
-    "POST /v1/events\n{\"events\": [{\"user\": \"1\", \"item\": \"2\", \"rating\": 4}]}",
+    "POST /v1/questions\n{\"ratings\": [{\"item\": \"1\", \"value\": 4.5}], \"n\": 3}",
+    "POST /v1/events\n{\"events\": [{\"user\": \"1\", \"item\": \"2\", \"value\": 4}]}",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
