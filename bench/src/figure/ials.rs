@@ -37,8 +37,9 @@ const HEAD: [&str; 9] = [
     "same epochs, objective over the peer's",
 ];
 /// How Cofactor may go about it: all are tried, the fastest is compared.
-const WAYS: [&[(&str, &str)]; 4] = [
+const WAYS: [&[(&str, &str)]; 5] = [
     &[("solver", "cholesky")],
+    &[("solver", "cg"), ("cg_steps", "1")],
     &[("solver", "cg"), ("cg_steps", "2")],
     &[("solver", "cg"), ("cg_steps", "3")],
     &[("solver", "blocks"), ("block", "64")],

@@ -17,6 +17,7 @@
 )]
 
 mod contrast;
+mod descend;
 mod dot;
 pub mod gibbs;
 mod half;
@@ -32,6 +33,7 @@ mod sgd;
 pub mod twin;
 
 pub use contrast::{Contrast, Contrasted, Pull, Triples, contrast};
+pub use descend::Steps;
 pub use dot::{dot, dot_rows};
 pub use half::{by_sample, from_half, to_half};
 pub use isa::Isa;

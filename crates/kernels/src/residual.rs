@@ -5,13 +5,15 @@ use fearless_simd::{Simd, dispatch, f32x8, f32x16, prelude::*};
 use crate::dot::{sum, sums_of_sixteen};
 use crate::{Isa, LANES, Lanes, NARROW, Samples, narrow, padded};
 
-/// Σ e and Σ e² of [`Gathered::residual`].
+/// What [`Gathered::residual`] comes to besides.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Errors {
     /// Σ e.
     pub sum: f32,
     /// Σ e².
     pub squares: f32,
+    /// Σ y(zᵀx + β).
+    pub pulled: f32,
 }
 
 /// The rows of one sum, copied together, because each step of conjugate gradients passes over all of them.
@@ -124,13 +126,19 @@ impl Gathered {
         dispatch!(isa.0, simd => self.squares(simd, x, bias))
     }
 
-    fn check(&self, vector: &[f32]) {
+    pub(crate) fn check(&self, vector: &[f32]) {
         assert_eq!(vector.len(), self.stride, "vectors are as long as rows");
     }
 
     #[inline(always)]
-    fn pass<S: Simd, const TARGETED: bool>(&self, simd: S, x: &[f32], bias: f32, out: &mut [f32]) -> Errors {
-        let mut totals = [f32x16::splat(simd, 0.0); 2];
+    pub(crate) fn pass<S: Simd, const TARGETED: bool>(
+        &self,
+        simd: S,
+        x: &[f32],
+        bias: f32,
+        out: &mut [f32],
+    ) -> Errors {
+        let mut totals = [f32x16::splat(simd, 0.0); 3];
         let mut tail = [f32x16::splat(simd, 0.0); NARROW];
         let bias = f32x16::splat(simd, bias);
         for group in 0..self.targets.len() / LANES {
@@ -140,9 +148,13 @@ impl Gathered {
             } else {
                 f32x16::splat(simd, 0.0)
             };
-            let errors = (-weights).mul_add_precise(self.products(simd, group, x) + bias, targets);
+            let products = self.products(simd, group, x) + bias;
+            let errors = (-weights).mul_add_precise(products, targets);
             totals[0] += errors;
             totals[1] = errors.mul_add_precise(errors, totals[1]);
+            if TARGETED {
+                totals[2] = targets.mul_add_precise(products, totals[2]);
+            }
             let mut each = Lanes::ZERO;
             each.store(errors);
             add_rows(simd, self.rows_of(group), &each.0, self.blocks, out);
@@ -154,11 +166,11 @@ impl Gathered {
         for entry in 0..self.narrow {
             out[self.blocks * LANES + entry] += sum(simd, tail[entry]);
         }
-        Errors { sum: sum(simd, totals[0]), squares: sum(simd, totals[1]) }
+        Errors { sum: sum(simd, totals[0]), squares: sum(simd, totals[1]), pulled: sum(simd, totals[2]) }
     }
 
     #[inline(always)]
-    fn squares<S: Simd>(&self, simd: S, x: &[f32], bias: f32) -> f32 {
+    pub(crate) fn squares<S: Simd>(&self, simd: S, x: &[f32], bias: f32) -> f32 {
         let mut total = f32x16::splat(simd, 0.0);
         let bias = f32x16::splat(simd, bias);
         for group in 0..self.targets.len() / LANES {
@@ -167,6 +179,33 @@ impl Gathered {
             total = (weights * along).mul_add_precise(along, total);
         }
         sum(simd, total)
+    }
+
+    /// To `out` adds the diagonal of Σ w·z zᵀ.
+    #[inline(always)]
+    pub(crate) fn add_diagonal<S: Simd>(&self, simd: S, out: &mut [f32]) {
+        let mut tail = [f32x16::splat(simd, 0.0); NARROW];
+        let width = LANES.min(out.len());
+        for group in 0..self.targets.len() / LANES {
+            let (rows, weights) = (self.rows_of(group), &self.weights[group * LANES..][..LANES]);
+            for block in 0..self.blocks {
+                let entries = &mut out[block * LANES..][..width];
+                for l in 0..LANES {
+                    let (weight, row) = (weights[l], &rows[l * self.blocks + block].0);
+                    for f in 0..width {
+                        entries[f] = (weight * row[f]).mul_add(row[f], entries[f]);
+                    }
+                }
+            }
+            let weights = f32x16::from_slice(simd, weights);
+            for entry in 0..self.narrow {
+                let entries = self.tails[group * self.narrow + entry].load(simd);
+                tail[entry] = (weights * entries).mul_add_precise(entries, tail[entry]);
+            }
+        }
+        for entry in 0..self.narrow {
+            out[self.blocks * LANES + entry] += sum(simd, tail[entry]);
+        }
     }
 
     #[inline(always)]
@@ -321,6 +360,7 @@ mod tests {
                     };
                     prop_assert_eq!(found.sum.to_bits(), errors.sum.to_bits(), "{}", isa.name());
                     prop_assert_eq!(found.squares.to_bits(), errors.squares.to_bits());
+                    prop_assert_eq!(found.pulled.to_bits(), errors.pulled.to_bits());
                     for (found, expected) in out.iter().zip(&expected) {
                         prop_assert_eq!(found.to_bits(), expected.to_bits());
                     }

@@ -333,11 +333,12 @@ pub fn descend_non_negative(matrix: &[Vec<f32>], b: &[f32], rounds: usize, x: &m
 /// entries beyond whole vectors, if there are few.
 pub fn residual(k: usize, samples: Samples<'_>, x: &[f32], bias: f32, out: &mut [f32]) -> Errors {
     let whole = if narrow(k) > 0 { k - narrow(k) } else { x.len() };
-    let mut errors = Vec::new();
+    let (mut errors, mut products) = (Vec::new(), Vec::new());
     let mut rest = vec![Vec::new(); narrow(k)];
     for (l, row) in rows(samples, x.len()).enumerate() {
         let weight = samples.weights.map_or(1.0, |weights| weights[l]);
-        let error = (-weight).mul_add(product(k, row, x) + bias, samples.targets[l]);
+        let product = product(k, row, x) + bias;
+        let error = (-weight).mul_add(product, samples.targets[l]);
         for (out, &entry) in out[..whole].iter_mut().zip(row) {
             *out = error.mul_add(entry, *out);
         }
@@ -345,11 +346,73 @@ pub fn residual(k: usize, samples: Samples<'_>, x: &[f32], bias: f32, out: &mut 
             entries.push(entry);
         }
         errors.push(error);
+        products.push(product);
     }
     for (out, entries) in out[whole..].iter_mut().zip(&rest) {
         *out += dot(&errors, entries);
     }
-    Errors { sum: dot(&errors, &vec![1.0; errors.len()]), squares: dot(&errors, &errors) }
+    Errors {
+        sum: dot(&errors, &vec![1.0; errors.len()]),
+        squares: dot(&errors, &errors),
+        pulled: dot(samples.targets, &products),
+    }
+}
+
+/// Conjugate gradients for A = D + Σ w·z zᵀ and b = Σ y·z from x on, scaled by the inverse of A's diagonal; returns xᵀAx − 2bᵀx where they end.
+pub fn descend(k: usize, samples: Samples<'_>, diagonal: &[f32], steps: usize, x: &mut [f32]) -> f64 {
+    let zeros = vec![0.0; samples.targets.len()];
+    let resisted = |x: &[f32]| -> Vec<f32> { diagonal.iter().zip(x).map(|(d, x)| -(d * x)).collect() };
+    let mut downhill = resisted(x);
+    let pulled = residual(k, samples, x, 0.0, &mut downhill).pulled;
+    let mut value = -f64::from(pulled) - f64::from(dot(x, &downhill));
+    let whole = diagonal_of(k, samples, diagonal);
+    let scale: Vec<f32> = whole.iter().map(|&entry| if entry > 0.0 { 1.0 / entry } else { 0.0 }).collect();
+    let scaled = |vector: &[f32]| -> Vec<f32> { scale.iter().zip(vector).map(|(a, b)| a * b).collect() };
+    let mut direction = scaled(&downhill);
+    let mut slope = dot(&downhill, &direction);
+    let solved = 1e-12 * slope;
+    for left in (0..steps).rev() {
+        let mut image = resisted(&direction);
+        let of_rows = if left > 0 {
+            residual(k, Samples { targets: &zeros, ..samples }, &direction, 0.0, &mut image);
+            0.0
+        } else {
+            curvature(k, samples, &direction, 0.0)
+        };
+        let curvature = of_rows - dot(&direction, &image);
+        if slope <= solved || curvature <= 0.0 {
+            break;
+        }
+        let step = slope / curvature;
+        value -= f64::from(step) * f64::from(slope);
+        let ahead = |by: f32, along: &[f32], from: &[f32]| -> Vec<f32> {
+            along.iter().zip(from).map(|(&along, &from)| by.mul_add(along, from)).collect()
+        };
+        x.copy_from_slice(&ahead(step, &direction, x));
+        downhill = ahead(step, &image, &downhill);
+        let next = dot(&downhill, &scaled(&downhill));
+        direction = ahead(next / slope, &direction, &scaled(&downhill));
+        slope = next;
+    }
+    value
+}
+
+/// D and the diagonal of Σ w·z zᵀ, in the order in which [`residual`] adds.
+fn diagonal_of(k: usize, samples: Samples<'_>, diagonal: &[f32]) -> Vec<f32> {
+    let whole = if narrow(k) > 0 { k - narrow(k) } else { diagonal.len() };
+    let weight = |l: usize| samples.weights.map_or(1.0, |weights| weights[l]);
+    let mut out = diagonal.to_vec();
+    for (l, row) in rows(samples, diagonal.len()).enumerate() {
+        for (out, &entry) in out[..whole].iter_mut().zip(row) {
+            *out = (weight(l) * entry).mul_add(entry, *out);
+        }
+    }
+    for f in whole..out.len().min(whole + narrow(k)) {
+        let entries: Vec<f32> = rows(samples, diagonal.len()).map(|row| row[f]).collect();
+        let weighted: Vec<f32> = entries.iter().enumerate().map(|(l, entry)| weight(l) * entry).collect();
+        out[f] += dot(&weighted, &entries);
+    }
+    out
 }
 
 /// Σ w(zᵀx + β)² over the rows z of the samples, kept in 16 lanes.

@@ -28,7 +28,8 @@
 //! a_ui = c_ui, or c_ui − α₀ with `zeros = untaken`; c₋ for a dislike, whose c_ui on the right is 0
 //! ```
 //! The sums are over what u has taken or disliked. `solver = cholesky`: by a Cholesky factor. `solver = cg`: by `cg_steps` steps of conjugate gradients from where
-//! p_u stands. `solver = blocks`: exactly for `block` coordinates of p_u after the other (iALS++). Then the items, with P fixed.
+//! p_u stands, scaled by the diagonal, in the axes of G: G = VΛVᵀ is taken apart once for all users, and for P V and Q V in the place of P and Q what all users share is α₀Λ + λw_u I,
+//! diagonal for each, so that a step costs no more than what u has taken. `solver = blocks`: exactly for `block` coordinates of p_u after the other (iALS++). Then the items, with P fixed.
 //!
 //! With `momentum` the users are solved for against an extrapolated Q, by Nesterov's sequence:
 //! ```text
@@ -40,9 +41,9 @@
 //! ([`crate::fit::whole`]), and the items, which are solved last, hold all of it but λΣ w_u‖p_u‖².
 //!
 //! ## Cost
-//! An epoch for N pairs in S and D, beside O((m + n)k²) for G: Cholesky O(Nk² + (m + n)k³); conjugate gradients O(Nk + (m + n)k²) a step; blocks of b
+//! An epoch for N pairs in S and D, beside O((m + n)k²) for G: Cholesky O(Nk² + (m + n)k³); conjugate gradients O(Nk) a step, and once O((m + n)k² + k³), of which k³ on one thread; blocks of b
 //! O(Nkb + (m + n)k²b). With momentum half as many epochs reach what as many without it reach (MovieLens 1M, k = 64). Rows are solved in parallel. Memory beside the model: 16 bytes for each pair in S and D (8 where c_ui = 1 and all ratings count),
-//! with momentum Q twice more, and for each thread about 4k² bytes, or with conjugate gradients and blocks 4k bytes for each pair of the longest row.
+//! with momentum Q twice more, with conjugate gradients P or Q once more, and for each thread about 4k² bytes, or with conjugate gradients and blocks 4k bytes for each pair of the longest row.
 //!
 //! ## Unknown users and items
 //! Whoever has taken nothing is at zero, where (5) leads too. Somebody who comes with a few items is folded in by (5), exactly. What each of the items
@@ -56,7 +57,7 @@
 //!
 //! ## Differences from the paper
 //! Rendle et al. have c_ui = 1 alone. Their blocks go round both sides, one block at a time; here a row's blocks are solved one after the other, so that G is summed once
-//! a half and no x̂_ui is kept. None of the papers has momentum (Mitchell et al. have it for tensors), nor dislikes.
+//! a half and no x̂_ui is kept. The papers' conjugate gradients multiply with G in each step, O(k²) for each row, and scale nothing. None of the papers has momentum (Mitchell et al. have it for tensors), nor dislikes.
 //!
 //! ## References
 //! Y. Hu, Y. Koren, C. Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
@@ -86,7 +87,7 @@ use crate::fit::rng::{Purpose, stream};
 use crate::fit::run::{Run, thread_pool};
 use crate::fit::sweep::{rows, solve_rows};
 use crate::fit::taken::{IMPLICIT_FROM, is_taken, nothing};
-use crate::fit::whole::{Fixed, Solver, Whole, gram};
+use crate::fit::whole::{Fixed, Solver, gram};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -499,10 +500,11 @@ impl<'a> Sweep<'a> {
         pairs: usize,
         said: impl Fn(usize) -> (&'r [u32], &'r [f32]) + Send + Sync,
     ) -> f64 {
-        let Ials { solver, factors, cg_steps, block, unobserved, .. } = *self.ials;
-        let (isa, fixed) = (run.isa(), Fixed::new(run, fixed, unobserved, block));
-        let scratch = || (Whole::new(solver, factors, cg_steps, block), Equations::default());
-        solve_rows(run, matrix, unused, scratch, |(solver, equations), row, x, _| {
+        let Ials { solver, cg_steps, block, unobserved, .. } = *self.ials;
+        let (isa, fixed) = (run.isa(), Fixed::new(run, solver, fixed, unobserved, block));
+        fixed.enter(run, matrix);
+        let scratch = || (fixed.solver(cg_steps), Equations::default());
+        let objective = solve_rows(run, matrix, unused, scratch, |(solver, equations), row, x, _| {
             let (places, values) = said(row);
             let taken = equations.set(self.ials, values);
             if taken == 0 {
@@ -511,8 +513,10 @@ impl<'a> Sweep<'a> {
                 return 0.0;
             }
             let ridge = self.ials.ridge(taken, pairs) as f32;
-            solver.solve(isa, &fixed, equations.samples(fixed.matrix(), places), ridge, x)
-        })
+            solver.solve(isa, equations.samples(fixed.matrix(), places), ridge, x)
+        });
+        fixed.leave(run, matrix);
+        objective
     }
 }
 

@@ -14,6 +14,7 @@ pub mod ridge;
 pub mod rng;
 pub mod run;
 pub mod sets;
+pub(crate) mod square;
 pub mod sweep;
 pub mod taken;
 pub(crate) mod top;

@@ -1,43 +1,22 @@
 //! A few long columns, made orthonormal.
 
-use cofactor_kernels::{LANES, Rows, add_product};
-use rayon::prelude::*;
-
 use super::factors::Matrix;
 use super::run::Run;
+use super::square::Square;
 use super::whole::gram;
 
-/// Rows that are multiplied with a square matrix together.
-const TILE: usize = 64;
 /// A vector of which the others leave less than this part is one of theirs.
 const DEPENDENT: f64 = 1e-5;
 
 /// X ← XL⁻ᵀ with XᵀX = LLᵀ: orthonormal columns that span the same, but for rounding, of which a second time leaves less. A column that those before it determine becomes zero. Cost: O(nk²).
 pub(crate) fn orthonormalize(matrix: &mut Matrix, run: &Run<'_>) {
-    let (k, isa) = (matrix.columns(), run.isa());
-    let products = gram(run.pool(), isa, matrix, 1.0).rows();
+    let k = matrix.columns();
+    let products = gram(run.pool(), run.isa(), matrix, 1.0).rows();
     let square: Vec<f64> =
         (0..k * k).map(|at| f64::from(products[at / k * matrix.stride() + at % k])).collect();
     let inverse = inverse_of_factor(square, k);
-    // L⁻ᵀ, row by row.
-    let wide = matrix.stride().max(LANES);
-    let mut right = vec![0.0; k * wide];
-    for (row, entries) in right.chunks_exact_mut(wide).enumerate() {
-        for column in row..k {
-            entries[column] = inverse[column * k + row] as f32;
-        }
-    }
-    let stride = matrix.stride();
-    let multiply = |tile: &mut [f32]| {
-        let count = tile.len() / stride;
-        let mut product = vec![0.0; count * wide];
-        let (a, b) = (Rows { entries: tile, stride }, Rows { entries: &right, stride: wide });
-        add_product(isa, [count, k, wide], a, b, &mut product, wide);
-        for (row, product) in tile.chunks_exact_mut(stride).zip(product.chunks_exact(wide)) {
-            row.copy_from_slice(&product[..stride]);
-        }
-    };
-    run.pool().install(|| matrix.as_mut_slice().par_chunks_mut(TILE * stride).for_each(multiply));
+    // L⁻ᵀ.
+    Square::new(k, |row, column| inverse[column * k + row]).multiply(run, matrix);
 }
 
 /// L⁻¹ for A = LLᵀ, row by row. A column that the others determine is left out: its row and its column are zero.

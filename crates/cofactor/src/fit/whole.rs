@@ -5,23 +5,24 @@
 //! f(x) = α₀ Σ_z (zᵀx)² + Σ_l (a_l (z_lᵀx)² − 2b_l z_lᵀx) + λ‖x‖² = xᵀAx − 2bᵀx                 (1)
 //! A = α₀G + Σ_l a_l z_l z_lᵀ + λI,   b = Σ_l b_l z_l,   G = Σ_z z zᵀ                          (2)
 //! ```
-//! G is summed once for all rows of a half; l runs over the few z that the row has to do with.
+//! G is summed once for all rows of a half; l runs over the few z that the row has to do with. Conjugate gradients work in the axes of G, where α₀G + λI is diagonal for each row and each λ, so that no step of theirs
+//! costs more than the row's few z.
 
-use cofactor_kernels::{Gathered, Gram, Isa, NormalEquations, Samples, dot, dot_rows, padded};
+use std::borrow::Cow;
+
+use cofactor_kernels::{Gathered, Gram, Isa, NormalEquations, Samples, Steps, dot, dot_rows, padded};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::factors::Matrix;
 use super::run::Run;
+use super::square::{Square, axes};
 
 /// G is summed in this many parts at most, each of at least [`PART_ROWS`] rows: they are summed side by side, and short sums round less.
 const PARTS: usize = 16;
 /// Fewer rows than this are not worth a part of their own.
 const PART_ROWS: usize = 2048;
-
-/// A squared gradient of less than this part of the first one is rounding alone.
-const SOLVED: f32 = 1e-12;
 
 /// How (1) is made small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,40 +30,111 @@ const SOLVED: f32 = 1e-12;
 pub enum Solver {
     /// Exactly, by factoring A: O(n k² + k³) for n rows.
     Cholesky,
-    /// By steps of conjugate gradients: O(n k + k²) each.
+    /// By steps of conjugate gradients in the axes of G, scaled by A's diagonal: O(n k) each.
     Cg,
     /// Exactly for a block of coordinates after the other: O(n k b + k² b) for blocks of b.
     Blocks,
 }
 
-/// What a half of a sweep holds fixed: the rows of the other side, and α₀G.
+/// What a half of a sweep holds fixed: the rows of the other side, and α₀G as the solver needs it.
 pub struct Fixed<'a> {
-    matrix: &'a Matrix,
-    gram: Gram,
-    /// α₀G in full, row by row.
+    matrix: Cow<'a, Matrix>,
+    k: usize,
+    pull: Pull,
+}
+
+/// α₀G.
+enum Pull {
+    Whole(Gram),
+    Blocks(BlockPull),
+    /// Along its axes. The rows are turned there and back by these.
+    Axes {
+        along: Vec<f32>,
+        there: Square,
+        back: Square,
+    },
+}
+
+struct BlockPull {
+    /// In full, row by row.
     rows: Vec<f32>,
-    /// Its squares along the diagonal, for [`Solver::Blocks`].
-    blocks: Vec<Gram>,
+    /// Its squares along the diagonal.
+    squares: Vec<Gram>,
+    size: usize,
 }
 
 impl<'a> Fixed<'a> {
-    /// Sums G. Cost: O(nk²) for n rows, in parallel.
-    pub fn new(run: &Run<'_>, matrix: &'a Matrix, unobserved: f64, block: usize) -> Self {
+    /// Sums G. Cost: O(nk²) for n rows, in parallel; for [`Solver::Cg`] O(k³) more, and the memory of a copy of the rows.
+    pub fn new(run: &Run<'_>, solver: Solver, matrix: &'a Matrix, unobserved: f64, block: usize) -> Self {
         let gram = gram(run.pool(), run.isa(), matrix, unobserved);
-        let (k, rows) = (matrix.columns(), gram.rows());
-        let square = |first| Gram::of_square(&rows, k, first, block.min(k - first));
-        let blocks = (0..k).step_by(block).map(square).collect();
-        Self { matrix, gram, rows, blocks }
+        let k = matrix.columns();
+        match solver {
+            Solver::Cholesky => Self { matrix: Cow::Borrowed(matrix), k, pull: Pull::Whole(gram) },
+            Solver::Blocks => {
+                let rows = gram.rows();
+                let square = |first| Gram::of_square(&rows, k, first, block.min(k - first));
+                let squares = (0..k).step_by(block).map(square).collect();
+                let pull = Pull::Blocks(BlockPull { rows, squares, size: block.min(k) });
+                Self { matrix: Cow::Borrowed(matrix), k, pull }
+            }
+            Solver::Cg => {
+                let rows = gram.rows();
+                let stride = matrix.stride();
+                let dense = rows.chunks_exact(stride).flat_map(|row| &row[..k]).map(|&x| f64::from(x));
+                let (values, vectors) = axes(dense.collect(), k);
+                let mut along = vec![0.0; stride];
+                // What rounding leaves below zero was zero.
+                along.iter_mut().zip(values).for_each(|(to, value)| *to = value.max(0.0) as f32);
+                let there = Square::new(k, |row, axis| vectors[axis * k + row]);
+                let back = Square::new(k, |axis, row| vectors[axis * k + row]);
+                let mut turned = matrix.clone();
+                there.multiply(run, &mut turned);
+                Self { matrix: Cow::Owned(turned), k, pull: Pull::Axes { along, there, back } }
+            }
+        }
     }
 
-    /// The rows.
-    pub fn matrix(&self) -> &'a Matrix {
-        self.matrix
+    /// The rows, in the coordinates in which they are solved against.
+    pub fn matrix(&self) -> &Matrix {
+        &self.matrix
     }
 
+    /// Takes the rows that are to be solved into these coordinates.
+    pub fn enter(&self, run: &Run<'_>, moving: &mut Matrix) {
+        if let Pull::Axes { there, .. } = &self.pull {
+            there.multiply(run, moving);
+        }
+    }
+
+    /// Takes them back.
+    pub fn leave(&self, run: &Run<'_>, moving: &mut Matrix) {
+        if let Pull::Axes { back, .. } = &self.pull {
+            back.multiply(run, moving);
+        }
+    }
+
+    /// A solver with its scratch, for the rows that one thread solves; with `steps` of conjugate gradients, if it is those.
+    pub fn solver(&self, steps: usize) -> Whole<'_> {
+        let k = self.k;
+        Whole(match &self.pull {
+            Pull::Whole(gram) => Method::Cholesky(gram, Box::new(NormalEquations::new(k))),
+            Pull::Blocks(pull) => Method::Blocks(pull, Box::new(Blocks::new(k, pull.size))),
+            Pull::Axes { along, .. } => Method::Cg(Box::new(Cg {
+                along,
+                steps,
+                gathered: Gathered::new(k),
+                scratch: Steps::new(padded(k)),
+                diagonal: vec![0.0; padded(k)],
+            })),
+        })
+    }
+}
+
+impl BlockPull {
     /// −(α₀G + λI)x.
     fn resist(&self, isa: Isa, ridge: f32, x: &[f32], out: &mut [f32]) {
-        dot_rows(isa, x, &self.rows, &mut out[..self.matrix.columns()]);
+        let k = self.rows.len() / x.len();
+        dot_rows(isa, x, &self.rows, &mut out[..k]);
         for (out, &x) in out.iter_mut().zip(x) {
             *out = -ridge.mul_add(x, *out);
         }
@@ -91,126 +163,49 @@ pub fn gram(pool: &ThreadPool, isa: Isa, matrix: &Matrix, weight: f64) -> Gram {
     gram
 }
 
-/// A solver with its scratch, for the rows that one thread solves.
-pub struct Whole {
-    method: Method,
+/// See [`Fixed::solver`].
+pub struct Whole<'a>(Method<'a>);
+
+enum Method<'a> {
+    Cholesky(&'a Gram, Box<NormalEquations>),
+    Cg(Box<Cg<'a>>),
+    Blocks(&'a BlockPull, Box<Blocks>),
 }
 
-enum Method {
-    Cholesky(Box<NormalEquations>),
-    Cg { steps: usize, gathered: Box<Gathered>, vectors: Vectors },
-    Blocks(Box<Blocks>),
+struct Cg<'a> {
+    along: &'a [f32],
+    steps: usize,
+    gathered: Gathered,
+    scratch: Steps,
+    /// α₀G + λI along the axes.
+    diagonal: Vec<f32>,
 }
 
-impl Whole {
-    /// For rows of k entries, with `steps` of conjugate gradients or blocks of `block` coordinates if it is those.
-    pub fn new(solver: Solver, k: usize, steps: usize, block: usize) -> Self {
-        let method = match solver {
-            Solver::Cholesky => Method::Cholesky(Box::new(NormalEquations::new(k))),
-            Solver::Cg => {
-                Method::Cg { steps, gathered: Box::new(Gathered::new(k)), vectors: Vectors::new(padded(k)) }
-            }
-            Solver::Blocks => Method::Blocks(Box::new(Blocks::new(k, block))),
-        };
-        Self { method }
-    }
-
-    /// Moves x, a padded row; returns f there. `samples` are the z_l, with weights a and targets b; their matrix is the one that is fixed.
-    pub fn solve(
-        &mut self,
-        isa: Isa,
-        fixed: &Fixed<'_>,
-        samples: Samples<'_>,
-        ridge: f32,
-        x: &mut [f32],
-    ) -> f64 {
-        match &mut self.method {
-            Method::Cholesky(equations) => {
+impl Whole<'_> {
+    /// Moves x, a padded row in the coordinates of [`Fixed::enter`]; returns f there. `samples` are the z_l, with weights a and targets b; their matrix is [`Fixed::matrix`].
+    pub fn solve(&mut self, isa: Isa, samples: Samples<'_>, ridge: f32, x: &mut [f32]) -> f64 {
+        match &mut self.0 {
+            Method::Cholesky(gram, equations) => {
                 let x = &mut x[..equations.unknowns()];
-                equations.start_from(&fixed.gram, ridge);
+                equations.start_from(gram, ridge);
                 equations.add(isa, samples);
                 equations.factor(isa);
                 equations.solve(isa, x);
                 // At the solution f = −bᵀx.
                 -equations.right_hand_side().zip(&*x).map(|(b, &x)| f64::from(b) * f64::from(x)).sum::<f64>()
             }
-            Method::Cg { steps, gathered, vectors } => {
-                gathered.gather(isa, samples);
-                vectors.descend(isa, fixed, gathered, ridge, *steps, x)
-            }
-            Method::Blocks(blocks) => blocks.descend(isa, fixed, samples, ridge, x),
+            Method::Cg(cg) => cg.descend(isa, samples, ridge, x),
+            Method::Blocks(pull, blocks) => blocks.descend(isa, pull, samples, ridge, x),
         }
     }
 }
 
-/// Vectors of one run of conjugate gradients, as long as a row.
-struct Vectors {
-    /// b − Ax = −½∇f.
-    downhill: Vec<f32>,
-    direction: Vec<f32>,
-    /// −A times the direction.
-    image: Vec<f32>,
-}
-
-impl Vectors {
-    fn new(stride: usize) -> Self {
-        let zeros = || vec![0.0; stride];
-        Self { downhill: zeros(), direction: zeros(), image: zeros() }
-    }
-
-    /// Each step along a direction d, by α = ‖b − Ax‖²/dᵀAd, lowers f by α‖b − Ax‖².
-    fn descend(
-        &mut self,
-        isa: Isa,
-        fixed: &Fixed<'_>,
-        gathered: &Gathered,
-        ridge: f32,
-        steps: usize,
-        x: &mut [f32],
-    ) -> f64 {
-        let Self { downhill, direction, image } = self;
-        fixed.resist(isa, ridge, x, downhill);
-        let resisted = -f64::from(dot(isa, x, downhill));
-        gathered.residual(isa, x, 0.0, downhill);
-        // f = xᵀAx − 2bᵀx = −xᵀAx − 2xᵀ(b − Ax).
-        let curvature = resisted + f64::from(gathered.curvature(isa, x, 0.0));
-        let mut value = -curvature - 2.0 * f64::from(dot(isa, x, downhill));
-        direction.copy_from_slice(downhill);
-        let mut slope = dot(isa, downhill, downhill);
-        let solved = SOLVED * slope;
-        for left in (0..steps).rev() {
-            fixed.resist(isa, ridge, direction, image);
-            let curvature = if left > 0 {
-                gathered.image(isa, direction, 0.0, image);
-                -dot(isa, direction, image)
-            } else {
-                gathered.curvature(isa, direction, 0.0) - dot(isa, direction, image)
-            };
-            if slope <= solved || curvature <= 0.0 {
-                break;
-            }
-            let step = slope / curvature;
-            add_scaled(x, step, direction);
-            value -= f64::from(step) * f64::from(slope);
-            if left == 0 {
-                // Nobody asks for the gradient where the last step ends.
-                break;
-            }
-            add_scaled(downhill, step, image);
-            let next = dot(isa, downhill, downhill);
-            let turn = next / slope;
-            for (direction, &downhill) in direction.iter_mut().zip(&*downhill) {
-                *direction = turn.mul_add(*direction, downhill);
-            }
-            slope = next;
-        }
-        value
-    }
-}
-
-fn add_scaled(out: &mut [f32], by: f32, vector: &[f32]) {
-    for (out, &entry) in out.iter_mut().zip(vector) {
-        *out = by.mul_add(entry, *out);
+impl Cg<'_> {
+    fn descend(&mut self, isa: Isa, samples: Samples<'_>, ridge: f32, x: &mut [f32]) -> f64 {
+        let Self { along, steps, gathered, scratch, diagonal } = self;
+        diagonal.iter_mut().zip(*along).for_each(|(to, along)| *to = along + ridge);
+        gathered.gather(isa, samples);
+        gathered.descend(isa, diagonal, *steps, scratch, x)
     }
 }
 
@@ -255,7 +250,7 @@ impl Blocks {
     fn descend(
         &mut self,
         isa: Isa,
-        fixed: &Fixed<'_>,
+        pull: &BlockPull,
         samples: Samples<'_>,
         ridge: f32,
         x: &mut [f32],
@@ -269,7 +264,7 @@ impl Blocks {
         for first in (0..self.k).step_by(self.size) {
             at = self.follow(isa, at, first, &x[..self.k]);
         }
-        let mut value = self.value(isa, fixed, samples, ridge, x);
+        let mut value = self.value(isa, pull, samples, ridge, x);
         let mut at = 0;
         for (block, first) in (0..self.k).step_by(self.size).enumerate() {
             let size = self.size.min(self.k - first);
@@ -282,12 +277,12 @@ impl Blocks {
             }
             // −(α₀Gx + λx) of this block.
             let stride = x.len();
-            dot_rows(isa, x, &fixed.rows[first * stride..(first + size) * stride], &mut self.pull[..size]);
+            dot_rows(isa, x, &pull.rows[first * stride..(first + size) * stride], &mut self.pull[..size]);
             for entry in 0..size {
                 self.pull[entry] = -ridge.mul_add(x[first + entry], self.pull[entry]);
             }
             let equations = &mut self.equations[usize::from(size < self.size)];
-            equations.start_from(&fixed.blocks[block], ridge);
+            equations.start_from(&pull.squares[block], ridge);
             let (matrix, places) = (&self.rows[rows.clone()], &self.places[..]);
             let weights = samples.weights;
             equations.add(isa, Samples { matrix, rows: places, weights, targets: &self.errors });
@@ -339,9 +334,9 @@ impl Blocks {
     }
 
     /// (1) at x.
-    fn value(&self, isa: Isa, fixed: &Fixed<'_>, samples: Samples<'_>, ridge: f32, x: &[f32]) -> f64 {
+    fn value(&self, isa: Isa, pull: &BlockPull, samples: Samples<'_>, ridge: f32, x: &[f32]) -> f64 {
         let mut resisted = vec![0.0; x.len()];
-        fixed.resist(isa, ridge, x, &mut resisted);
+        pull.resist(isa, ridge, x, &mut resisted);
         let of_rows: f64 = self
             .products
             .iter()
