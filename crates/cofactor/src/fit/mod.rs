@@ -15,6 +15,7 @@ pub mod run;
 pub mod sets;
 pub mod sweep;
 pub mod taken;
+pub mod tiles;
 pub(crate) mod top;
 pub mod triples;
 pub mod whole;
