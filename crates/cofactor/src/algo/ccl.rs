@@ -267,7 +267,9 @@ fn normalize(isa: Isa, x: &mut [f32]) {
     let squares = dot(isa, x, x);
     if squares > 0.0 {
         let length = squares.sqrt();
-        x.iter_mut().for_each(|entry| *entry /= length);
+        for entry in x {
+            *entry /= length;
+        }
     }
 }
 
@@ -439,7 +441,9 @@ impl<'a> Descent<'a> {
         let of_user = |(user, slope): (usize, &mut [f32])| {
             let seen = taken.row(User(users[user])).items;
             slope.fill(0.0);
-            seen.iter().for_each(|item| add(slope, items.row(item.index())));
+            for item in seen {
+                add(slope, items.row(item.index()));
+            }
             let nearness = dot(isa, slope, rows.row(user));
             for (chunk, near) in near.iter().enumerate() {
                 for &place in near.of(user) {
@@ -488,7 +492,11 @@ fn nearer(isa: Isa, users: &Matrix, columns: &Columns, chunk: usize, margin: f32
         for (cosines, &push) in cosines.chunks_exact(CHUNK).zip(pushes) {
             for (some, first) in cosines.chunks_exact(16).zip((0..).step_by(16)) {
                 // Most are below, and sixteen are asked at once.
-                if !some.iter().fold(false, |any, &cosine| any | (cosine > margin)) {
+                if some
+                    .iter()
+                    .fold(margin, |highest, &cosine| if cosine > highest { cosine } else { highest })
+                    <= margin
+                {
                     continue;
                 }
                 for (&cosine, place) in some.iter().zip(first..).filter(|(cosine, _)| **cosine > margin) {
@@ -752,7 +760,7 @@ mod tests {
         for (slope, &user) in of_users.iter_mut().zip(users) {
             let row = train.row(User(user));
             let p = factors.users.entries(user as usize);
-            for item in 0..train.items() {
+            for (item, of_item) in of_items.iter_mut().enumerate() {
                 let q = factors.items.entries(item);
                 let c = cosine(p, q);
                 let mut by = 0.0;
@@ -767,7 +775,7 @@ mod tests {
                 }
                 for f in 0..k {
                     slope[f] += by * f64::from(q[f]);
-                    of_items[item][f] += by * f64::from(p[f]);
+                    of_item[f] += by * f64::from(p[f]);
                 }
             }
         }
