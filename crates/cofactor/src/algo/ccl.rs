@@ -43,7 +43,7 @@
 //!
 //! ## Defaults and their source
 //! ρ = 0.6, w = 100, η = 1, 1,024 users a group and 40 epochs, of some fifteen settings (ρ from 0.5 to 0.9, w from 75 to 600, η from 0.3 to 2), those that rank best a tenth held out of the training part of Gowalla in the split of LightGCN;
-//! ρ = 0.7 and w = 150 are as good. Mao et al. take ρ = 0.9 and w = 150 there, by the test part. k = 64 is theirs. Where users have taken a larger part of all items, w should be lower: with wn_u/n above 1 an item that is too near weighs more than one that was taken, and
+//! ρ = 0.7 and w = 150 are as good. k = 64 is that of the authors, who chose their other values on the test part. Where users have taken a larger part of all items, w should be lower: with wn_u/n above 1 an item that is too near weighs more than one that was taken, and
 //! here it is below 0.1 on average.
 //!
 //! ## Differences from the paper
@@ -51,7 +51,7 @@
 //! factorization, without the mean of the items taken that SimpleX adds to a user's vector.
 //!
 //! ## References
-//! K. Mao, J. Zhu, J. Wang, Q. Dai, Z. Dong, X. Xiao, X. He, "SimpleX: A simple and strong baseline for collaborative filtering", CIKM 2021, sections 3.1 and 4.3 (MF-CCL).
+//! K. Mao, J. Zhu, J. Wang, Q. Dai, Z. Dong, X. Xiao, X. He, "SimpleX: A simple and strong baseline for collaborative filtering", CIKM 2021 (MF-CCL).
 //! J. Duchi, E. Hazan, Y. Singer, "Adaptive subgradient methods for online learning and stochastic optimization", JMLR 12, 2011.
 
 use std::ops::{ControlFlow, Range};
