@@ -2,10 +2,12 @@
 
 mod bench;
 mod figure;
+mod load;
 mod machine;
 mod measure;
 mod page;
 mod peer;
+mod rankers;
 
 use std::fs;
 use std::process::ExitCode;

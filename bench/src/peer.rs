@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use cofactor::data::ratings::Ratings;
 use serde::Deserialize;
 
-use crate::bench::target;
+use crate::bench::{Bench, target};
 use crate::machine::{first_line, run};
 use crate::measure::Cost;
 
@@ -143,6 +144,13 @@ impl Python {
              print(', '.join(['Python ' + platform.python_version()] + [f'{{p}} {{version(p)}}' for p in {packages:?}]))"
         );
         first_line(&self.program.to_string_lossy(), &["-c", &show])
+    }
+
+    /// The peers that rank, with their ratings, each of which counts as taken. They have read them when they give their first answer.
+    pub fn ranking(&self, bench: &Bench, ratings: &Ratings) -> Result<Process> {
+        let records = bench.records("ranking.records", ratings)?;
+        let sizes = [ratings.users(), ratings.items()].map(|size| size.to_string());
+        self.start("ranking.py", &[&*records, Path::new(&sizes[0]), Path::new(&sizes[1])])
     }
 
     /// A script of `bench/peers`, on one thread.

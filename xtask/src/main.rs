@@ -2,11 +2,16 @@
 
 #![expect(clippy::print_stderr, reason = "it speaks to the person who called it")]
 
+mod fuzz;
 mod page;
 mod python;
+mod trials;
 
 use std::process::{Command, ExitCode};
 use std::time::Instant;
+
+/// The version of cargo-deny that `deny.toml` is written for.
+const DENY: &str = "^0.18";
 
 /// A check: its name, what it checks, and how.
 struct Check {
@@ -20,15 +25,21 @@ struct Check {
 enum How {
     /// By these arguments of `cargo`.
     Cargo(&'static [&'static str]),
+    /// By feeding the parsers with what they have not met, for a while each.
+    Fuzz,
+    /// By cargo-deny, and its file `deny.toml`.
+    Deny,
     /// By building the site of the documentation, whose links must lead somewhere.
     Site,
     /// By the tests of the service's page in a browser.
     Page,
     /// By the wheel's tests, or by their slow part.
     Python { slow: bool },
+    /// By what is done to the service.
+    Trials,
 }
 
-use How::{Cargo, Page, Python, Site};
+use How::{Cargo, Deny, Fuzz, Page, Python, Site, Trials};
 
 const fn check(name: &'static str, purpose: &'static str, how: How) -> Check {
     Check { name, purpose, how, usual: true }
@@ -48,11 +59,27 @@ const CHECKS: &[Check] = &[
     check("page", "the page of the service, in Chromium", Page),
     Check {
         usual: false,
+        ..check("deny", "the dependencies' licences and sources, and what is banned; not in `test`", Deny)
+    },
+    Check {
+        usual: false,
+        ..check(
+            "fuzz",
+            "readers, model files and requests, a minute each or `fuzz SECONDS`; not in `test`",
+            Fuzz,
+        )
+    },
+    Check {
+        usual: false,
         ..check(
             "peers",
             "the guides for those who come from other packages; not in `test`",
             Python { slow: true },
         )
+    },
+    Check {
+        usual: false,
+        ..check("trials", "the service by force and by Schemathesis, half an hour; not in `test`", Trials)
     },
     check("unit", "every test", Cargo(&["test", "--workspace", "--no-fail-fast"])),
 ];
@@ -88,9 +115,12 @@ impl Check {
         let start = Instant::now();
         let outcome = match self.how {
             Cargo(arguments) => cargo(arguments),
+            Deny => deny(),
+            Fuzz => fuzz::check(std::env::args().nth(2).as_deref()),
             Site => site(),
             Page => page::check(),
             Python { slow } => python::check(slow),
+            Trials => trials::check(),
         };
         if let Err(problem) = &outcome {
             eprintln!("xtask: {name}: {problem}");
@@ -111,11 +141,34 @@ fn site() -> Result<(), String> {
     }
 }
 
+/// cargo-deny takes minutes to build, and so lies in `target/tools` from then on. Advisories are left to those who have their database at hand: `cargo deny check advisories`.
+fn deny() -> Result<(), String> {
+    let tools = "target/tools";
+    let program = format!("{tools}/bin/cargo-deny");
+    if !std::path::Path::new(&program).exists() {
+        cargo(&["install", "--locked", "--quiet", "--root", tools, "--version", DENY, "cargo-deny"])?;
+    }
+    match Command::new(program).args(["--all-features", "check", "bans", "licenses", "sources"]).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err("a dependency is not as deny.toml wants it".to_owned()),
+        Err(error) => Err(format!("cannot start cargo-deny: {error}")),
+    }
+}
+
 fn cargo(arguments: &[&str]) -> Result<(), String> {
     let mut cargo = Command::new("cargo");
     match cargo.args(arguments).env("RUSTDOCFLAGS", "-D warnings").status() {
         Ok(status) if status.success() => Ok(()),
         Ok(_) => Err(format!("cargo {} failed", arguments.join(" "))),
         Err(error) => Err(format!("cannot start cargo: {error}")),
+    }
+}
+
+/// Runs a command that must succeed.
+fn run(command: &mut Command) -> Result<(), String> {
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{command:?}: {status}")),
+        Err(error) => Err(format!("{command:?}: {error}")),
     }
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::run;
+
 /// What the tests start, the first that there is.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
@@ -35,12 +37,4 @@ pub(crate) fn check() -> Result<(), String> {
     let folder = Path::new("crates/server/tests/page");
     run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--silent"]).current_dir(folder))?;
     run(Command::new("npx").args(["playwright", "test"]).current_dir(folder).env("COFACTOR_BIN", &command))
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{command:?}: {status}")),
-        Err(error) => Err(format!("{command:?}: {error}")),
-    }
 }

@@ -5,6 +5,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::run;
+
 /// What builds the wheel; `pyproject.toml` has the same bounds.
 const MATURIN: &str = "maturin>=1.9.4,<2";
 /// The oldest Python that the wheel runs on, and the newest that is looked for by name.
@@ -48,8 +50,13 @@ pub(crate) fn check(slow: bool) -> Result<(), String> {
     Ok(())
 }
 
+/// The newest interpreter at hand.
+pub(crate) fn newest() -> Option<Python> {
+    pythons().pop()
+}
+
 /// An interpreter of Python 3.`minor`.
-struct Python {
+pub(crate) struct Python {
     minor: u32,
     program: PathBuf,
 }
@@ -99,7 +106,7 @@ fn build(python: &Python, home: &Path, package: &Path) -> Result<PathBuf, String
 }
 
 /// A virtual environment.
-struct Environment {
+pub(crate) struct Environment {
     python: PathBuf,
 }
 
@@ -121,7 +128,8 @@ impl Environment {
         Ok(environment)
     }
 
-    fn empty(python: &Python, home: &Path, name: &str) -> Result<Self, String> {
+    /// One that has nothing but pip, unless it was there before.
+    pub(crate) fn empty(python: &Python, home: &Path, name: &str) -> Result<Self, String> {
         let folder = home.join(name);
         let program = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
         if !program.exists() {
@@ -135,18 +143,14 @@ impl Environment {
         run(self.module("pip").args(["install", "--quiet", "--no-deps", "--force-reinstall"]).arg(wheel))
     }
 
-    fn module(&self, name: &str) -> Command {
+    /// A program that a package brings along.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.python.with_file_name(name)
+    }
+
+    pub(crate) fn module(&self, name: &str) -> Command {
         let mut command = Command::new(&self.python);
         command.args(["-m", name]).env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
         command
-    }
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let said = format!("{command:?}");
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{said}: {status}")),
-        Err(error) => Err(format!("{said}: {error}")),
     }
 }

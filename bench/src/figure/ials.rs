@@ -1,27 +1,41 @@
 //! How fast `ials` lowers its objective, beside implicit and irspack, and how near its Cholesky path comes to what the processor can do.
 
-use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use cofactor::data::ids::{Item, User};
 use cofactor::data::ratings::Ratings;
 use cofactor::data::split;
+use cofactor::data::synth::{self, Synth};
 use cofactor::fit::run::Run;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::bench::{Bench, model};
+use crate::figure::linear::{forget_peak, peak};
 use crate::measure::{Sample, timed};
 use crate::page::{Section, Table, Verdict};
-use crate::peer::{Process, Python};
+use crate::peer::Python;
+use crate::rankers::{Fitted, Rankers, Settings};
 
 const EPOCHS: usize = 15;
 /// Factors, what share of the peer's CPU time Cofactor may take, and repeats: the peers take minutes.
 const RANKS: [(usize, f64, usize); 3] = [(64, 1.0 / 3.0, 5), (128, 0.5, 3), (256, 0.5, 1)];
 /// Factors of the comparison by Cholesky factors, which take the peers longest.
 const EXACT: usize = 64;
+/// As large as MovieLens 20M.
+const LARGE: &str = "synth:users=140000,items=27000,ratings=20000000,k=16";
+const HEAD: [&str; 9] = [
+    "data",
+    "k",
+    "peer",
+    "peer, CPU s",
+    "Cofactor",
+    "epochs",
+    "CPU s",
+    "share of the peer's",
+    "same epochs, objective over the peer's",
+];
 /// How Cofactor may go about it: all are tried, the fastest is compared.
 const WAYS: [&[(&str, &str)]; 4] = [
     &[("solver", "cholesky")],
@@ -67,11 +81,6 @@ const DATA: [(&str, &str, usize, [Problem; 2]); 2] = [
     ),
 ];
 
-#[derive(Deserialize)]
-struct Fitted {
-    cpu: f64,
-}
-
 /// Compares on both data sets.
 pub fn measure(bench: &Bench) -> Result<Section> {
     let python = Python::rankers()?;
@@ -86,17 +95,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
         ),
         ..Section::default()
     };
-    let mut table = Table::new([
-        "data",
-        "k",
-        "peer",
-        "peer, CPU s",
-        "Cofactor",
-        "epochs",
-        "CPU s",
-        "share of the peer's",
-        "same epochs, objective over the peer's",
-    ]);
+    let mut table = Table::new(HEAD);
     let mut limit = Table::new([
         "data",
         "k",
@@ -107,8 +106,30 @@ pub fn measure(bench: &Bench) -> Result<Section> {
     ]);
     for (name, title, ranks, problems) in DATA {
         let taken = taken(bench, name)?;
-        let place = Peer::start(bench, &python, &taken)?;
-        compare((title, &RANKS[..ranks]), &taken, place, &problems, &mut section, [&mut table, &mut limit])?;
+        let mut peers = Peers(Rankers::start(bench, &python, &taken)?);
+        for &(k, share, repeats) in &RANKS[..ranks] {
+            for problem in problems {
+                let contest = Contest { title, k, share, repeats, ways: &WAYS };
+                contest.run(problem, &taken, &mut peers, &mut section, &mut table)?;
+            }
+            let (seconds, rate, most) = peers.rates(&problems[0], &taken, k)?;
+            section.verdicts.push(Verdict::at_least(
+                format!(
+                    "`ials`, {title}, k = {k}: an epoch by Cholesky factors, share of a large product's rate"
+                ),
+                (rate.over(&most)).median(),
+                SHARE,
+                |x| format!("{:.0} %", 100.0 * x),
+            ));
+            limit.row([
+                title.to_owned(),
+                k.to_string(),
+                format!("{seconds:.3}"),
+                format!("{rate:.1}"),
+                format!("{most:.1}"),
+                format!("{:.2}", rate.over(&most)),
+            ]);
+        }
     }
     section.tables = vec![table, limit];
     section.notes.push(format!(
@@ -129,115 +150,128 @@ fn taken(bench: &Bench, name: &str) -> Result<Ratings> {
     Ok(split::plan("lightgcn".parse()?, &ratings, 0, &published)?.fold(0).train)
 }
 
-fn compare(
-    (title, ranks): (&str, &[(usize, f64, usize)]),
-    taken: &Ratings,
-    mut peer: Peer<'_>,
-    problems: &[Problem],
-    section: &mut Section,
-    [table, limit]: [&mut Table; 2],
-) -> Result<()> {
-    for &(k, share, repeats) in ranks {
-        for problem in problems {
-            let (_, goal) = peer.fit(*problem, k, "CG", taken)?;
-            let tried: Vec<Descent> =
-                WAYS.iter().map(|way| problem.fit(taken, k, way, 4 * EPOCHS, goal)).collect::<Result<_>>()?;
-            let reached = |place: &usize| tried[*place].objective <= goal;
-            let fastest =
-                (0..WAYS.len()).filter(reached).min_by(|&a, &b| tried[a].cpu.total_cmp(&tried[b].cpu));
-            let Some(fastest) = fastest else { anyhow::bail!("{title}, k = {k}: {goal} is not reached") };
-            let (mut spent, mut cpu, mut epochs) = (Sample::default(), Sample::default(), 0);
-            for _ in 0..repeats {
-                spent.push(peer.fit(*problem, k, "CG", taken)?.0);
-                let descent = problem.fit(taken, k, WAYS[fastest], 4 * EPOCHS, goal)?;
-                cpu.push(descent.cpu);
-                epochs = descent.epochs;
-            }
-            let ratio = cpu.over(&spent);
-            let what = |about: &str| format!("`ials` and {}, {title}, k = {k}: {about}", problem.peer);
-            let percent = |x: f64| format!("{:.0} %", 100.0 * x);
-            section.verdicts.push(Verdict::at_most(
-                what("CPU time to its objective, share"),
-                ratio.median(),
-                share,
-                percent,
-            ));
-            let exact = if k == EXACT { Some(peer.exact(*problem, k, taken)?) } else { None };
-            if let Some(exact) = exact {
-                let what = what("objective after as many epochs of Cholesky factors, over its");
-                section.verdicts.push(Verdict::at_most(what, exact, 1.0001, |x| format!("{x:.5}")));
-            }
-            table.row([
-                title.to_owned(),
-                k.to_string(),
-                problem.peer.to_owned(),
-                spent.to_string(),
-                WAYS[fastest]
-                    .iter()
-                    .map(|(name, value)| format!("{name} = {value}"))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-                epochs.to_string(),
-                cpu.to_string(),
-                format!("{ratio:.2}"),
-                exact.map_or_else(String::new, |exact| format!("{:+.1e}", exact - 1.0)),
-            ]);
-            eprintln!("{title} {k} {}: {spent} {cpu} {ratio}", problem.peer);
+/// A peer's objective, to be reached by Cofactor in a share of its time.
+struct Contest {
+    title: &'static str,
+    k: usize,
+    share: f64,
+    repeats: usize,
+    ways: &'static [&'static [(&'static str, &'static str)]],
+}
+
+impl Contest {
+    fn run(
+        &self,
+        problem: Problem,
+        taken: &Ratings,
+        peers: &mut Peers<'_>,
+        section: &mut Section,
+        table: &mut Table,
+    ) -> Result<()> {
+        let Self { title, k, share, repeats, ways } = *self;
+        let (first, goal) = peers.fit(problem, k, "CG", taken)?;
+        let tried: Vec<Descent> =
+            ways.iter().map(|way| problem.fit(taken, k, way, 4 * EPOCHS, goal)).collect::<Result<_>>()?;
+        let reached = |place: &usize| tried[*place].objective <= goal;
+        let fastest = (0..ways.len()).filter(reached).min_by(|&a, &b| tried[a].cpu.total_cmp(&tried[b].cpu));
+        let Some(fastest) = fastest else { anyhow::bail!("{title}, k = {k}: {goal} is not reached") };
+        let (mut spent, mut cpu, mut epochs) = (Sample::default(), Sample::default(), 0);
+        for repeat in 0..repeats {
+            spent.push(if repeat == 0 { first } else { peers.fit(problem, k, "CG", taken)?.0 });
+            let descent = problem.fit(taken, k, ways[fastest], 4 * EPOCHS, goal)?;
+            cpu.push(descent.cpu);
+            epochs = descent.epochs;
         }
-        let (seconds, rate, most) = peer.rates(&problems[0], taken, k)?;
-        section.verdicts.push(Verdict::at_least(
-            format!(
-                "`ials`, {title}, k = {k}: an epoch by Cholesky factors, share of a large product's rate"
-            ),
-            (rate.over(&most)).median(),
-            SHARE,
-            |x| format!("{:.0} %", 100.0 * x),
+        let ratio = cpu.over(&spent);
+        let what = |about: &str| format!("`ials` and {}, {title}, k = {k}: {about}", problem.peer);
+        let percent = |x: f64| format!("{:.0} %", 100.0 * x);
+        section.verdicts.push(Verdict::at_most(
+            what("CPU time to its objective, share"),
+            ratio.median(),
+            share,
+            percent,
         ));
-        limit.row([
+        let exact = if k == EXACT && repeats > 1 { Some(peers.exact(problem, k, taken)?) } else { None };
+        if let Some(exact) = exact {
+            let what = what("objective after as many epochs of Cholesky factors, over its");
+            section.verdicts.push(Verdict::at_most(what, exact, 1.0001, |x| format!("{x:.5}")));
+        }
+        let way = ways[fastest].iter().map(|(name, value)| format!("{name} = {value}"));
+        table.row([
             title.to_owned(),
             k.to_string(),
-            format!("{seconds:.3}"),
-            format!("{rate:.1}"),
-            format!("{most:.1}"),
-            format!("{:.2}", rate.over(&most)),
+            problem.peer.to_owned(),
+            spent.to_string(),
+            way.collect::<Vec<_>>().join(", "),
+            epochs.to_string(),
+            cpu.to_string(),
+            format!("{ratio:.2}"),
+            exact.map_or_else(String::new, |exact| format!("{:+.1e}", exact - 1.0)),
         ]);
+        eprintln!("{title} {k} {}: {spent} {cpu} {ratio}", problem.peer);
+        Ok(())
     }
-    Ok(())
 }
 
-/// A peer's process that has its data.
-struct Peer<'a> {
-    process: Process,
-    bench: &'a Bench,
+/// The synthetic 20 M set: each peer once, and the memory of both.
+pub fn large(bench: &Bench) -> Result<Section> {
+    let python = Python::rankers()?;
+    let mut section = Section {
+        title: "Alternating least squares over all pairs of a large set".to_owned(),
+        how: format!(
+            "`{LARGE}`, all ratings count as taken, one thread, each measured once; otherwise as on the smaller sets. Memory is the peak of the process while it fits, the ratings in it; \
+             implicit's process holds them in SciPy's matrix and reads nothing else. {}.",
+            python.version(&["implicit", "irspack", "numpy", "scipy"])
+        ),
+        ..Section::default()
+    };
+    let mut table = Table::new(HEAD);
+    let taken = synth::generate(&Synth::parse(LARGE)?)?.ratings;
+    let (_, _, _, problems) = DATA[0];
+    let (k, share, _) = RANKS[0];
+    let mut memory = Table::new(["", "peak memory while fitting, GB"]);
+    let mut peaks = Vec::new();
+    for problem in problems {
+        // A process for each, so that each has a peak of its own.
+        let mut peers = Peers(Rankers::start(bench, &python, &taken)?);
+        forget_peak()?;
+        let contest = Contest { title: "synthetic 20 M", k, share, repeats: 1, ways: &WAYS[..3] };
+        contest.run(problem, &taken, &mut peers, &mut section, &mut table)?;
+        peaks.push((problem.peer, peers.0.peak()?));
+        peaks.push(("Cofactor", peak()?));
+    }
+    for (name, peak) in &peaks {
+        memory.row([(*name).to_owned(), format!("{:.2}", peak / 1e9)]);
+    }
+    let of = |wanted: &str| {
+        peaks.iter().filter(|(name, _)| *name == wanted).map(|(_, peak)| *peak).fold(0.0, f64::max)
+    };
+    section.verdicts.push(Verdict::at_most(
+        format!("`ials`, synthetic 20 M, k = {k}: peak memory over implicit's"),
+        of("Cofactor") / of("implicit"),
+        1.0,
+        |x| format!("{x:.2} ×"),
+    ));
+    section.tables = vec![table, memory];
+    Ok(section)
 }
 
-impl<'a> Peer<'a> {
-    fn start(bench: &'a Bench, python: &Python, taken: &Ratings) -> Result<Self> {
-        let records = bench.records("ials.records", taken)?;
-        let sizes = [taken.users(), taken.items()].map(|size| size.to_string());
-        let arguments = [&*records, Path::new(&sizes[0]), Path::new(&sizes[1])];
-        Ok(Self { process: python.start("ranking.py", &arguments)?, bench })
-    }
+/// The peers, asked for objectives.
+struct Peers<'a>(Rankers<'a>);
 
+impl Peers<'_> {
     /// CPU seconds of the peer's fit and its objective.
-    fn fit(&mut self, problem: Problem, k: usize, solver: &str, taken: &Ratings) -> Result<(f64, f64)> {
-        let factors = self.bench.scratch("ials.factors");
+    fn fit(
+        &mut self,
+        problem: Problem,
+        k: usize,
+        solver: &'static str,
+        taken: &Ratings,
+    ) -> Result<(f64, f64)> {
         let Problem { peer, unobserved, reg, power, .. } = problem;
-        let mut told = json!({
-            "task": format!("fit_{peer}"), "k": k, "epochs": EPOCHS, "solver": solver, "unobserved": unobserved, "reg": reg,
-            "factors": factors,
-        });
-        if peer == "irspack" {
-            told["power"] = power.into();
-        }
-        let Fitted { cpu } = serde_json::from_str(&self.process.ask(&told.to_string())?)?;
-        let entries: Vec<f32> = fs::read(&factors)?
-            .chunks_exact(size_of::<f32>())
-            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-            .collect();
-        ensure!(entries.len() == (taken.users() + taken.items()) * k, "the peer's factors have another size");
-        let (users, items) = entries.split_at(taken.users() * k);
-        Ok((cpu, problem.objective(taken, users, items, k)))
+        let Fitted { cpu, factors } =
+            self.0.fit(Settings { peer, k, epochs: EPOCHS, solver, unobserved, reg, power })?;
+        Ok((cpu, problem.objective(taken, &factors.users, &factors.items, k)))
     }
 
     /// Cofactor's objective over the peer's, both after [`EPOCHS`] by Cholesky factors.
@@ -263,7 +297,7 @@ impl<'a> Peer<'a> {
             seconds.push(epoch);
             rate.push(operations(taken, k) / epoch / 1e9);
             let told = json!({ "task": "sgemm", "size": SQUARE });
-            most.push(serde_json::from_str::<Rate>(&self.process.ask(&told.to_string())?)?.rate / 1e9);
+            most.push(serde_json::from_str::<Rate>(&self.0.process.ask(&told.to_string())?)?.rate / 1e9);
         }
         Ok((seconds, rate, most))
     }

@@ -56,10 +56,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
         let ratings = bench.load(name)?;
         let factors = bench.scratch("lists.factors");
         let recommender = recommender(&ratings, &factors)?;
-        let records = bench.records("lists.records", &ratings)?;
-        let sizes = [ratings.users(), ratings.items()].map(|size| size.to_string());
-        let arguments = [&*records, Path::new(&sizes[0]), Path::new(&sizes[1])];
-        let mut peer = python.start("ranking.py", &arguments)?;
+        let mut peer = python.ranking(bench, &ratings)?;
         let users = ratings.users() as f64;
         let mut theirs = |task: &str| -> Result<f64> {
             let told = match task {

@@ -16,6 +16,7 @@ mod progress;
 mod ranking;
 mod reader;
 mod rivals;
+mod serving;
 mod sgd;
 mod threads;
 
@@ -28,7 +29,7 @@ use crate::page::Section;
 pub type Measure = fn(&Bench) -> Result<Section>;
 
 /// All figures, by their names on the command line.
-pub const FIGURES: [(&str, Measure); 20] = [
+pub const FIGURES: [(&str, Measure); 23] = [
     ("sgd", sgd::measure),
     ("progress", progress::measure),
     ("large", large::measure),
@@ -45,8 +46,11 @@ pub const FIGURES: [(&str, Measure); 20] = [
     ("ranking-ml-1m", ranking::movielens),
     ("ranking-gowalla", ranking::gowalla),
     ("ials", ials::measure),
+    ("ials-large", ials::large),
     ("lists", lists::measure),
     ("ease", ease::measure),
+    ("ease-gowalla", ease::gowalla),
     ("memory", memory::measure),
     ("reader", reader::measure),
+    ("serving", serving::measure),
 ];

@@ -7,11 +7,14 @@ use cofactor::data::ids::{Item, User};
 use cofactor::data::split;
 use cofactor::eval::evaluate::{Options, evaluate};
 use cofactor::eval::metric::Estimate;
-use cofactor::eval::ranking::Asked;
+use cofactor::eval::ranking::{Asked, rank};
+use cofactor::fit::run::thread_pool;
 
 use crate::bench::{Bench, model};
 use crate::measure::Sample;
 use crate::page::{Section, Table, Verdict};
+use crate::peer::Python;
+use crate::rankers::{Fitted, Rankers, Settings};
 
 /// A model with its parameters, on one of the divisions.
 struct Contestant {
@@ -32,6 +35,8 @@ struct Contest {
     metrics: [&'static str; 2],
     how: &'static str,
     contestants: &'static [Contestant],
+    /// What peers are asked to fit on the same training part.
+    peers: &'static [Settings],
 }
 
 const SOME: &[(&str, &str)] = &[];
@@ -42,6 +47,16 @@ const GOWALLA_128: &[(&str, &str)] =
     &[("factors", "128"), ("unobserved", "0.01"), ("reg", "0.003"), ("epochs", "10")];
 const GOWALLA_256: &[(&str, &str)] =
     &[("factors", "256"), ("unobserved", "0.01"), ("reg", "0.003"), ("epochs", "10")];
+
+/// The same objective as that of `ials` here.
+const fn irspack(k: usize) -> Settings {
+    Settings { peer: "irspack", k, epochs: 10, solver: "CG", unobserved: 0.01, reg: 0.003, power: 1.0 }
+}
+
+/// Its λ holds each row alike.
+const fn implicit(k: usize) -> Settings {
+    Settings { peer: "implicit", k, epochs: 10, solver: "CG", unobserved: 0.01, reg: 1.0, power: 0.0 }
+}
 
 const MOVIELENS: Contest = Contest {
     data: "ml-1m-ncf",
@@ -62,6 +77,7 @@ const MOVIELENS: Contest = Contest {
         Contestant { model: "ease", preset: None, set: SOME, seeds: 1, wanted: None },
         Contestant { model: "popular", preset: None, set: SOME, seeds: 1, wanted: None },
     ],
+    peers: &[],
 };
 
 const GOWALLA: Contest = Contest {
@@ -92,6 +108,7 @@ const GOWALLA: Contest = Contest {
         Contestant { model: "ials", preset: None, set: GOWALLA_256, seeds: 3, wanted: None },
         Contestant { model: "popular", preset: None, set: SOME, seeds: 1, wanted: None },
     ],
+    peers: &[irspack(64), irspack(128), irspack(256), implicit(64), implicit(128), implicit(256)],
 };
 
 /// Ranks by the protocol of He et al.
@@ -117,6 +134,9 @@ impl Contest {
         };
         let table = self.held(bench, &mut section.verdicts)?;
         section.tables.push(table);
+        if !self.peers.is_empty() {
+            section.tables.push(self.beside(bench)?);
+        }
         Ok(section)
     }
 
@@ -153,6 +173,29 @@ impl Contest {
                 over_users(1),
                 format!("{:.1}", fit.median()),
             ]);
+        }
+        Ok(table)
+    }
+
+    /// The factorizations of the peers, judged here.
+    fn beside(&self, bench: &Bench) -> Result<Table> {
+        let [first, second] = self.metrics;
+        let mut table = Table::new(["peer", "parameters", first, second, "CPU s to fit"]);
+        let ratings = bench.load(self.data)?;
+        let published = |split: &str| -> cofactor::error::Result<Vec<(User, Item)>> {
+            bench.official(self.data, split, &ratings)
+        };
+        let fold = split::plan(self.split.parse()?, &ratings, 0, &published)?.fold(0);
+        let mut rankers = Rankers::start(bench, &Python::rankers()?, &fold.train)?;
+        let asked = Asked::parse(&self.metrics.join(","), None)?;
+        for &settings in self.peers {
+            let Fitted { cpu, factors } = rankers.fit(settings)?;
+            let found = rank(&factors, &fold, &asked, &thread_pool(0)?)?.figures();
+            let of = |metric: &str| four(found.metrics[metric].mean);
+            let Settings { peer, k, epochs, unobserved, reg, power, .. } = settings;
+            eprintln!("{} {peer}, k = {k}: {} {}", self.data, of(first), of(second));
+            let parameters = format!("k = {k}, α₀ = {unobserved}, λ = {reg}, ν = {power}, {epochs} epochs");
+            table.row([peer.to_owned(), parameters, of(first), of(second), format!("{cpu:.1}")]);
         }
         Ok(table)
     }

@@ -62,7 +62,7 @@ impl Packed {
     }
 }
 
-/// Pairs of a vector on the left and one on the right that are passed over. Memory: a bit for each pair.
+/// Pairs of a vector on the left and one on the right that are passed over. Memory: a bit for each pair of a whole group on either side.
 #[derive(Debug, Clone)]
 pub struct Skipped {
     /// How many groups of 16 there are on the right.
@@ -74,7 +74,7 @@ impl Skipped {
     /// None of the pairs.
     pub fn none(left: usize, right: usize) -> Self {
         let groups = right.div_ceil(LANES);
-        Self { groups, bits: vec![0; left * groups] }
+        Self { groups, bits: vec![0; left.next_multiple_of(LANES) * groups] }
     }
 
     /// Passes over a pair.
@@ -104,7 +104,8 @@ pub fn products_above(
 ) {
     assert_eq!(thresholds.len(), left.len, "one threshold for each vector on the left");
     let sizes = (skipped.groups, skipped.bits.len());
-    assert_eq!(sizes, (right.groups(), left.len * right.groups()), "a bit for each pair");
+    let rows = left.groups() * LANES;
+    assert_eq!(sizes, (right.groups(), rows * right.groups()), "a bit for each pair");
     // What fills up the last group reaches nothing.
     let mut limits = vec![f32::INFINITY; left.groups() * LANES];
     limits[..left.len].copy_from_slice(thresholds);
@@ -123,9 +124,15 @@ pub fn products(isa: Isa, left: &Packed, right: &Packed, out: &mut [f32]) {
     dispatch!(isa.0, simd => all(simd, left, right, &mut visit));
 }
 
-/// What is done with the products of one vector on the left with 16 on the right.
+/// What is done with the products of a tile: of R vectors on the left, from `left` on, with C groups on the right, from `group` on.
 trait Visit {
-    fn visit<S: Simd>(&mut self, simd: S, left: usize, first: usize, products: f32x16<S>);
+    fn visit<S: Simd, const R: usize, const C: usize>(
+        &mut self,
+        simd: S,
+        left: usize,
+        group: usize,
+        products: &[[f32x16<S>; C]; R],
+    );
 }
 
 struct Above<'a, 'f> {
@@ -135,18 +142,46 @@ struct Above<'a, 'f> {
 }
 
 impl Visit for Above<'_, '_> {
+    /// Most tiles have nothing to tell, and whether one does is a single question: a branch for each vector would be guessed wrong too often.
     #[inline(always)]
-    fn visit<S: Simd>(&mut self, simd: S, left: usize, first: usize, products: f32x16<S>) {
-        let limit = f32x16::splat(simd, self.limits[left]);
-        let reached = products.simd_ge(limit).to_bitmask() as u32;
-        if reached != 0 {
-            let skipped = self.skipped.bits[left * self.skipped.groups + first / LANES];
-            let reached = reached & !u32::from(skipped);
-            if reached != 0 {
-                let mut entries = [0.0; LANES];
-                products.store_array(&mut entries);
-                self.limits[left] = (self.found)(left, first, reached, &entries);
+    fn visit<S: Simd, const R: usize, const C: usize>(
+        &mut self,
+        simd: S,
+        left: usize,
+        group: usize,
+        products: &[[f32x16<S>; C]; R],
+    ) {
+        let (mut reached, mut any) = ([[0; C]; R], 0);
+        for r in 0..R {
+            let limit = f32x16::splat(simd, self.limits[left + r]);
+            let skipped = &self.skipped.bits[(left + r) * self.skipped.groups + group..][..C];
+            for c in 0..C {
+                reached[r][c] = products[r][c].simd_ge(limit).to_bitmask() as u32 & !u32::from(skipped[c]);
+                any |= reached[r][c];
             }
+        }
+        if any == 0 {
+            return;
+        }
+        for r in 0..R {
+            for c in 0..C {
+                if reached[r][c] != 0 {
+                    let mut entries = [0.0; LANES];
+                    products[r][c].store_array(&mut entries);
+                    self.tell(left + r, (group + c) * LANES, reached[r][c], &entries);
+                }
+            }
+        }
+    }
+}
+
+impl Above<'_, '_> {
+    /// The limit may have risen since `reached` was found.
+    fn tell(&mut self, left: usize, first: usize, reached: u32, entries: &[f32; LANES]) {
+        let above = |lane: &usize| reached >> lane & 1 == 1 && entries[*lane] >= self.limits[left];
+        let reached = (0..LANES).filter(above).fold(0, |bits, lane| bits | 1 << lane);
+        if reached != 0 {
+            self.limits[left] = (self.found)(left, first, reached, entries);
         }
     }
 }
@@ -159,18 +194,30 @@ struct Write<'a> {
 
 impl Visit for Write<'_> {
     #[inline(always)]
-    fn visit<S: Simd>(&mut self, _simd: S, left: usize, first: usize, products: f32x16<S>) {
-        if left >= self.rows {
-            return;
-        }
-        let row = &mut self.out[left * self.columns..][..self.columns];
-        if first + LANES <= self.columns {
-            products.store_slice(&mut row[first..first + LANES]);
-        } else {
-            let mut entries = [0.0; LANES];
-            products.store_array(&mut entries);
-            let rest = &mut row[first..];
-            rest.copy_from_slice(&entries[..rest.len()]);
+    fn visit<S: Simd, const R: usize, const C: usize>(
+        &mut self,
+        _simd: S,
+        left: usize,
+        group: usize,
+        products: &[[f32x16<S>; C]; R],
+    ) {
+        // Counted loops are unrolled, and the products stay in registers.
+        for r in 0..R {
+            if left + r >= self.rows {
+                return;
+            }
+            let row = &mut self.out[(left + r) * self.columns..][..self.columns];
+            for c in 0..C {
+                let first = (group + c) * LANES;
+                if first + LANES <= self.columns {
+                    products[r][c].store_slice(&mut row[first..first + LANES]);
+                } else {
+                    let mut entries = [0.0; LANES];
+                    products[r][c].store_array(&mut entries);
+                    let rest = &mut row[first..];
+                    rest.copy_from_slice(&entries[..rest.len()]);
+                }
+            }
         }
     }
 }
@@ -245,11 +292,7 @@ fn tile<S: Simd, const R: usize, const C: usize>(
             }
         }
     }
-    for r in 0..R {
-        for c in 0..C {
-            visit.visit(simd, rows * LANES + first + r, (group + c) * LANES, sums[r][c]);
-        }
-    }
+    visit.visit(simd, rows * LANES + first, group, &sums);
 }
 
 #[cfg(test)]

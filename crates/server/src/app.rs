@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use cofactor::fit::run::thread_pool;
+use rayon::ThreadPool;
 use tokio::sync::Semaphore;
 
 use crate::api::refresh::Refresh;
-use crate::events::Store;
+use crate::events::{Store, StoreError};
 use crate::guard::{Guard, Keys};
 use crate::models::{Models, Served};
 use crate::numbers::Numbers;
@@ -76,7 +78,9 @@ pub struct Inner {
     pub(crate) refresh_every: Option<Duration>,
     pub(crate) numbers: Numbers,
     /// A place for each heavy answer that is worked out at the same time.
-    pub(crate) workers: Semaphore,
+    pub(crate) places: Semaphore,
+    /// The threads on which heavy answers are worked out: one answer alone is shared out among all of them. None where the system grants none.
+    pub(crate) workers: Option<ThreadPool>,
     /// One refit at a time.
     pub(crate) refresh: Refresh,
 }
@@ -90,20 +94,27 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    /// The state that these settings start with.
-    pub fn new(settings: Settings) -> Self {
+    /// The state that these settings start with. Blocks until the store is ready to answer for these models.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn new(settings: Settings) -> Result<Self, StoreError> {
         let Settings { models, store, keys, limits, refresh_every } = settings;
+        if let Some(store) = &store {
+            store.follow(models.trained_until())?;
+        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             models: ArcSwap::from_pointee(models),
             store,
             guard: Guard::new(keys, limits.rate),
             limits,
             refresh_every,
             numbers: Numbers::default(),
-            workers: Semaphore::new(cores),
+            places: Semaphore::new(cores),
+            workers: thread_pool(cores).ok(),
             refresh: Refresh::default(),
-        }))
+        })))
     }
 }
 

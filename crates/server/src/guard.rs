@@ -114,6 +114,11 @@ impl Guard {
         Self { keys, rates, clock: DefaultClock::default() }
     }
 
+    /// Whether a request needs a key.
+    pub(crate) fn asks_for_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// Lets a request pass that has a key for what it wants, and has not come too often.
     pub(crate) fn admit(
         &self,

@@ -3,7 +3,7 @@
 //! ```text
 //! connection ─ limits ─ keys, rates ─ api ─→ Recommender (cofactor)
 //!    net                   guard       │
-//!                                      └─→ events (redb, one writer)
+//!                                      └─→ events (redb or PostgreSQL, one writer)
 //! ```
 //!
 //! What an answer says comes from the library alone; this crate turns it into HTTP. [`run`] is all that a front end needs; [`router`] is for whoever brings a server of their own.
@@ -16,10 +16,11 @@ mod models;
 mod net;
 mod numbers;
 mod page;
+mod places;
 mod problem;
 
 pub use app::{App, Limits, Settings};
-pub use events::{Event, Since, Store, StoreError};
+pub use events::{Erased, Event, Kept, News, Refit, Since, Store, StoreError};
 pub use guard::{Keys, Scope};
 pub use models::{Models, Served};
 

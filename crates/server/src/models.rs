@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cofactor::recommender::Recommender;
 use cofactor::{Error, Result};
 
-use crate::events::Store;
+use crate::events::{Refit, Store};
 use crate::problem::{Kind, Problem};
 
 /// A model with its name.
@@ -41,12 +41,24 @@ impl Served {
     /// Those of [`Recommender::open`], and of the store.
     pub fn open_with(path: &Path, store: &Store) -> Result<Self> {
         let given = Self::open(path)?;
-        let until =
-            store.trained_until(&given.name).map_err(|error| Error::unsupported(error.problem, ""))?;
-        let Some(trained_until) = until else { return Ok(given) };
-        let path = store.model_path(&given.name);
+        let Some(path) = store.refit_path(&given.name).filter(|path| path.exists()) else {
+            return Ok(given);
+        };
         let recommender = Recommender::open(&path)?;
-        Ok(Self { path, recommender, trained_until, ..given })
+        let refit = Self { path, recommender, name: given.name.clone(), ..given };
+        let until = store
+            .trained_until(&refit.fit())
+            .map_err(|error| Error::unsupported(error.problem, error.hint))?;
+        match until {
+            Some(trained_until) => Ok(Self { trained_until, ..refit }),
+            None => Ok(given),
+        }
+    }
+
+    /// What the store knows this fit by.
+    pub(crate) fn fit(&self) -> Refit {
+        let fingerprint = self.recommender.file().data.fingerprint.clone();
+        Refit { model: self.name.clone(), fingerprint }
     }
 
     /// About how many multiplications it takes to score the whole catalogue.
@@ -73,6 +85,11 @@ impl Models {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Served> {
         self.0.iter().map(|served| &**served)
+    }
+
+    /// The first event that one of them was not trained on.
+    pub(crate) fn trained_until(&self) -> u64 {
+        self.iter().map(|served| served.trained_until).min().unwrap_or(0)
     }
 
     pub(crate) fn default_model(&self) -> &Served {

@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod place;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use cofactor::data::synth::{Synth, generate};
 use cofactor::fit::run::Run;
@@ -14,7 +17,15 @@ use cofactor::recommender::{HistoryEntry, Recommender, Request, Unknown, Who};
 use cofactor::registry;
 use cofactor::store::ModelFile;
 use cofactor_server::{App, Keys, Limits, Models, Served, Settings, Store};
+use place::cluster::Cluster;
+use place::{Place, over_both};
 use serde_json::{Value, json};
+
+over_both!(
+    what_somebody_does_counts_in_the_next_answer_and_survives,
+    who_was_erased_and_comes_back_is_somebody_new,
+    a_refit_takes_the_place_of_the_model_and_knows_the_events,
+);
 
 /// A model file that all tests share.
 fn model() -> &'static Path {
@@ -54,7 +65,7 @@ impl Service {
         change(&mut settings);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let root = format!("http://{}", listener.local_addr().unwrap());
-        std::thread::spawn(move || cofactor_server::run(App::new(settings), listener).unwrap());
+        std::thread::spawn(move || cofactor_server::run(App::new(settings).unwrap(), listener).unwrap());
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
         Self { root, agent, key: None }
     }
@@ -63,8 +74,7 @@ impl Service {
         Self::start(|_| {})
     }
 
-    fn storing(folder: &Path) -> Self {
-        let store = Store::open(folder).unwrap();
+    fn storing(store: Store) -> Self {
         Self::start(|settings| {
             settings.models = Models::new(vec![Served::open_with(model(), &store).unwrap()]).unwrap();
             settings.store = Some(store);
@@ -209,6 +219,9 @@ fn mistakes_are_problems_with_a_way_out() {
         ("/v1/recommend", json!({"user": "1", "ratings": []}), 400, "invalid-request", "both"),
         ("/v1/recommend", json!({"usr": "1"}), 400, "invalid-request", "usr"),
         ("/v1/recommend", json!({"user": "1", "n": 100_000}), 400, "invalid-request", "too many"),
+        ("/v1/recommend", json!({"user": "1", "reasons": 101}), 400, "invalid-request", "too many"),
+        ("/v1/recommend", json!(["1"]), 400, "invalid-request", "object"),
+        ("/v1/recommend", json!({"ratings": [["3", 5]]}), 400, "invalid-request", "object"),
         ("/v1/recommend", json!({"user": "1", "diversity": 2}), 400, "invalid-request", "diversity"),
         (
             "/v1/recommend",
@@ -233,6 +246,9 @@ fn mistakes_are_problems_with_a_way_out() {
         assert!(text.contains(word), "{text}");
     }
     assert_eq!(service.get("/v1/recommend").0, 405);
+    for path in ["/v1/items?n=1001", "/v1/map?n=1001"] {
+        assert_eq!(service.get(path).0, 400, "{path}");
+    }
     let popular = service.post("/v1/recommend", &json!({"user": "nobody", "unknown": "popular"})).1;
     assert_eq!(popular["basis"], "popular");
     let average = service.post("/v1/recommend", &json!({"user": "nobody", "unknown": "fold-in"})).1;
@@ -248,11 +264,9 @@ fn mistakes_are_problems_with_a_way_out() {
     assert_eq!(&answer, b"HTTP/1.1 413");
 }
 
-#[test]
-fn what_somebody_does_counts_in_the_next_answer_and_survives() {
-    let folder = tempfile::tempdir().unwrap();
+fn what_somebody_does_counts_in_the_next_answer_and_survives(place: &Place) {
     let event = |user: &str, item: &str, value: f32, id: &str| json!({"user": user, "item": item, "value": value, "id": id});
-    let service = Service::storing(folder.path());
+    let service = Service::storing(place.open());
     let before = ids(&service.get("/v1/users/7/recommendations").1);
     // What tops the list is rated low.
     let events = json!({"events": [event("7", &before[0], 1.0, "a"), event("guest", "3", 5.0, "b")]});
@@ -266,6 +280,9 @@ fn what_somebody_does_counts_in_the_next_answer_and_survives() {
     let (_, kept) = service.get("/v1/users/7/events");
     assert!(kept["events"].as_array().unwrap().len() == 1 && kept["events"][0]["time"].is_i64());
 
+    let nameless = json!({"events": [event("7", "3\u{0}", 5.0, "c")]});
+    assert!(service.post("/v1/events", &nameless).1["detail"] == "event 1: this is no item");
+    assert_eq!(service.get("/v1/users/%00/events").0, 400);
     let refused = json!({"events": [event("7", "3", 5.0, "c"), event("7", "3", 6.0, "d")]});
     let (status, problem) = service.post("/v1/events", &refused);
     assert!(
@@ -295,10 +312,8 @@ fn what_somebody_does_counts_in_the_next_answer_and_survives() {
     }
 }
 
-#[test]
-fn who_was_erased_and_comes_back_is_somebody_new() {
-    let folder = tempfile::tempdir().unwrap();
-    let service = Service::storing(folder.path());
+fn who_was_erased_and_comes_back_is_somebody_new(place: &Place) {
+    let service = Service::storing(place.open());
     let like = |user: &str| service.post("/v1/similar", &json!({"user": user, "n": 79})).1;
     let neighbours = |user: &str| -> Vec<String> {
         let all = like(user)["neighbours"].as_array().unwrap().clone();
@@ -338,7 +353,7 @@ fn who_was_erased_and_comes_back_is_somebody_new() {
     assert_eq!((&known["basis"], ids(&known).len()), (&json!("model"), 118));
     // And the next refit keeps what the user has done since.
     refit(&service);
-    let file = Recommender::open(&folder.path().join("films.cofactor")).unwrap();
+    let file = Recommender::open(&place.refits().join("films.cofactor")).unwrap();
     assert_eq!(file.history("8").unwrap().len(), 2);
 }
 
@@ -355,10 +370,8 @@ fn refit(service: &Service) -> Value {
     }
 }
 
-#[test]
-fn a_refit_takes_the_place_of_the_model_and_knows_the_events() {
-    let folder = tempfile::tempdir().unwrap();
-    let service = Service::storing(folder.path());
+fn a_refit_takes_the_place_of_the_model_and_knows_the_events(place: &Place) {
+    let service = Service::storing(place.open());
     let best = ids(&service.get("/v1/users/7/recommendations").1)[0].clone();
     let events = json!({"events": [
         {"user": "7", "item": best, "value": 1.0},
@@ -376,10 +389,74 @@ fn a_refit_takes_the_place_of_the_model_and_knows_the_events() {
         assert_eq!(service.get(&format!("/v1/users/{known}/recommendations")).1["basis"], "model");
     }
     assert_eq!(service.get("/v1/users/8/recommendations").0, 404);
-    // The refit lies in the store's folder, for the next start.
-    let file = Recommender::open(&folder.path().join("films.cofactor")).unwrap();
+    // The refit lies in its folder, for the next start.
+    let file = Recommender::open(&place.refits().join("films.cofactor")).unwrap();
     assert!(file.predict("newcomer", "unheard of", Unknown::Error).is_ok());
     assert!(file.predict("8", "3", Unknown::Error).is_err());
+    if let Place::Database { .. } = place {
+        let again = Service::storing(place.open());
+        assert_eq!(again.get("/v1/models").1["models"][0]["items"], 121);
+        assert_eq!(again.get("/v1/users/newcomer/recommendations").1["basis"], "model");
+        let more = json!({"events": [{"user": "newcomer", "item": "5", "value": 1.0}]});
+        assert_eq!(again.post("/v1/events", &more).0, 201);
+        assert_eq!(again.get("/v1/users/newcomer/recommendations").1["basis"], "fold_in");
+        // Where only the model of before is at hand, all that came since is folded in.
+        let Place::Database { address, .. } = place else { unreachable!() };
+        let elsewhere = Service::storing(Store::connect(address, None).unwrap());
+        assert_eq!(elsewhere.get("/v1/users/newcomer/recommendations").1["basis"], "fold_in");
+        let (status, problem) = elsewhere.post("/v1/refresh", &json!({}));
+        assert!(status == 422 && problem["hint"].as_str().unwrap().contains("--refits"), "{problem}");
+    }
+}
+
+/// What another program writes may lie outside the scale of a model.
+#[test]
+fn what_another_program_inserts_counts_in_the_next_answers() {
+    let Some(place) = Place::database() else { return };
+    let Place::Database { address, .. } = &place else { unreachable!() };
+    let service = Service::storing(place.open());
+    let best = ids(&service.get("/v1/users/7/recommendations").1)[0].clone();
+    place::server().unwrap().sql(
+        address,
+        &format!("INSERT INTO cofactor_events (user_id, item_id, value) VALUES ('7', '{best}', 1), ('7', '3', 99), ('guest', '3', 5)"),
+    );
+    let start = Instant::now();
+    while service.get("/v1/users/guest/recommendations").0 != 200 {
+        assert!(start.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let (status, after) = service.get("/v1/users/7/recommendations");
+    assert_eq!((status, &after["basis"]), (200, &json!("fold_in")), "{after}");
+    assert!(!ids(&after).contains(&best));
+    assert_eq!(service.get("/v1/users/7/events").1["events"].as_array().unwrap().len(), 2);
+    assert_eq!(refit(&service)["events"], 2);
+}
+
+#[test]
+fn without_its_database_it_goes_on_answering_and_takes_no_events() {
+    let Some(server) = Cluster::start() else { return };
+    let service = Service::storing(Store::connect(&server.database(), None).unwrap());
+    let event = |id: &str| json!({"events": [{"user": "guest", "item": "3", "value": 5.0, "id": id}]});
+    assert_eq!(service.post("/v1/events", &event("a")).0, 201);
+    assert_eq!(service.delete("/v1/users/8"), 204);
+    let list = service.get("/v1/users/guest/recommendations");
+    assert_eq!(list.0, 200);
+    server.kill();
+    let (status, problem) = service.post("/v1/events", &event("b"));
+    assert_eq!((status, &problem["type"]), (503, &json!("/problems/unavailable")), "{problem}");
+    assert!(problem["hint"].as_str().unwrap().contains("send it again"), "{problem}");
+    assert_eq!(service.delete("/v1/users/7"), 503);
+    assert_eq!(service.get("/v1/users/guest/events").0, 503);
+    assert_eq!(service.get("/v1/export").0, 503);
+    assert_eq!(service.get("/v1/users/guest/recommendations"), list, "what is known still counts");
+    assert_eq!(service.get("/v1/users/8/recommendations").0, 404, "who was erased stays erased");
+    let (status, ready) = service.get("/health/ready");
+    assert_eq!((status, &ready["status"]), (200, &json!("degraded")), "{ready}");
+    server.restart();
+    assert_eq!(service.post("/v1/events", &event("b")).0, 201);
+    assert_eq!(service.post("/v1/events", &event("a")).1, json!({"accepted": 0, "duplicates": 1}));
+    assert_eq!(service.get("/v1/users/guest/events").1["events"].as_array().unwrap().len(), 2);
+    assert_eq!(service.get("/health/ready").1["status"], "ok");
 }
 
 #[test]
@@ -395,6 +472,8 @@ fn keys_open_what_their_scope_says_and_the_page_is_open() {
     for open in ["/", "/docs", "/openapi.json", "/health/live", "/health/ready", "/metrics"] {
         assert_eq!(service.get(open).0, 200, "{open}");
     }
+    assert!(service.get("/openapi.json").1["security"][0]["key"].is_array(), "the document says so");
+    assert!(Service::plain().get("/openapi.json").1["security"].is_null());
     service.key = Some(READ);
     assert_eq!(service.get("/v1/models").0, 200);
     assert_eq!(service.post("/v1/events", &json!({"events": []})).0, 403);

@@ -11,7 +11,6 @@ use cofactor::eval::ranking::Asked;
 use cofactor::fit::algorithm::Task;
 use cofactor::registry::ALGORITHMS;
 use cofactor::report::{self, ComparisonReport};
-use cofactor::store::write_atomically;
 use cofactor::tune::Header;
 use indicatif::ProgressBar;
 
@@ -81,8 +80,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let leakage: Vec<String> = report.split.leakage.take().into_iter().chain(chosen).collect();
     report.split.leakage = (!leakage.is_empty()).then(|| leakage.join(" "));
     if let Some(file) = &args.report {
-        let page = report.html();
-        context.interrupt.defer(|| Ok(write_atomically(file, |out| out.write_all(page.as_bytes()))?))?;
+        context.write_page(file, &report.html())?;
     }
     if context.out.is_json() {
         context.out.whole_object(&report)?;

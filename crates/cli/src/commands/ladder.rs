@@ -8,7 +8,6 @@ use cofactor::eval::compare::Contestant;
 use cofactor::eval::evaluate::{Options, time_leakage};
 use cofactor::eval::ladder::{self, Ladder};
 use cofactor::report::LadderReport;
-use cofactor::store::write_atomically;
 
 use super::Context;
 use super::compare::{describe, p_value, watched};
@@ -57,8 +56,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
         watched(&names, context, |observer| ladder::climb(&rungs, &plan, &options, observer))?;
     let report = LadderReport { run: describe(&data, &plan, split_seconds, comparison, context), rungs };
     if let Some(file) = &args.report {
-        let page = report.html();
-        context.interrupt.defer(|| Ok(write_atomically(file, |out| out.write_all(page.as_bytes()))?))?;
+        context.write_page(file, &report.html())?;
     }
     if context.out.is_json() {
         context.out.whole_object(&report)?;

@@ -17,9 +17,11 @@ mod similar;
 mod train;
 mod tune;
 
+use std::path::Path;
 use std::time::Instant;
 
 use clap::Subcommand;
+use cofactor::store::write_atomically;
 
 use crate::args::Common;
 use crate::failure::Failure;
@@ -100,5 +102,10 @@ impl Context {
     /// How many threads work.
     pub(crate) fn threads(&self) -> usize {
         if self.threads == 0 { Self::cores() } else { self.threads }
+    }
+
+    /// Writes a page, whole or not at all.
+    pub(crate) fn write_page(&self, file: &Path, page: &str) -> Result<(), Failure> {
+        self.interrupt.defer(|| Ok(write_atomically(file, |out| out.write_all(page.as_bytes()))?))
     }
 }

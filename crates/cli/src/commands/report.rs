@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use cofactor::Error;
 use cofactor::report::Report;
-use cofactor::store::write_atomically;
 use serde_json::json;
 
 use super::Context;
@@ -35,7 +34,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
             "name another file with --output",
         ));
     }
-    context.interrupt.defer(|| Ok(write_atomically(&output, |out| out.write_all(page.as_bytes()))?))?;
+    context.write_page(&output, &page)?;
     if context.out.is_json() {
         let object = json!({ "file": output, "bytes": page.len() });
         return Ok(context.out.object(&object)?);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cofactor::Error;
-use cofactor_server::{App, Keys, Limits, Models, Served, Settings, Store};
+use cofactor_server::{App, Keys, Limits, Models, Served, Settings, Store, StoreError};
 use serde_json::json;
 
 use super::Context;
@@ -19,10 +19,13 @@ Examples:
   cofactor serve model.cofactor
   cofactor serve mf.cofactor bfm.cofactor --bind 127.0.0.1:9000
   cofactor serve model.cofactor --store events/ --refresh-every 24h
+  cofactor serve model.cofactor --events postgres://films:PASSWORD@localhost/films --refits refits/
   cofactor serve model.cofactor --keys keys.txt --bind 0.0.0.0:8000 --behind-proxy
 
-The page is at /, the interface is described at /docs and, for programs, at /openapi.json. With --store, events \
-(POST /v1/events) are kept for good and count in the user's next list. A file of keys has a line for each: 'read KEY' \
+The page is at /, the interface is described at /docs and, for programs, at /openapi.json. With --store or \
+--events, events (POST /v1/events) are kept for good and count in the user's next list; with --events they lie in tables of \
+a PostgreSQL database, and what other programs insert there counts within a second or two. Other people of the machine see \
+the command's arguments: COFACTOR_EVENTS keeps a password from them. A file of keys has a line for each: 'read KEY' \
 or 'write KEY', 20 characters or more. Without keys only this machine may ask; anything but loopback also needs a proxy \
 that speaks TLS, see the documentation.")]
 pub(crate) struct Args {
@@ -35,6 +38,18 @@ pub(crate) struct Args {
     /// A folder in which events are kept
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
+    /// A PostgreSQL database in whose tables events are kept: postgres://USER:PASSWORD@HOST/DATABASE
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "COFACTOR_EVENTS",
+        hide_env_values = true,
+        conflicts_with = "store"
+    )]
+    events: Option<Address>,
+    /// A folder in which the refits of a service with --events are kept
+    #[arg(long, value_name = "DIR", conflicts_with = "store")]
+    refits: Option<PathBuf>,
     /// A file of API keys
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
@@ -45,25 +60,33 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     rate: Option<NonZeroU32>,
     /// Refit the models with the events so often: 30m, 24h, 7d
-    #[arg(long, value_name = "TIME", value_parser = duration, requires = "store")]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
     refresh_every: Option<Duration>,
     /// Write the log as JSON
     #[arg(long)]
     log_json: bool,
 }
 
+/// An address with a password in it, which is never shown.
+#[derive(Clone)]
+struct Address(String);
+
+impl From<String> for Address {
+    fn from(address: String) -> Self {
+        Self(address)
+    }
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("postgres://…")
+    }
+}
+
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let keys = keys(args)?;
     guarded(args, &keys)?;
-    let store = match &args.store {
-        Some(folder) => Some(Store::open(folder).map_err(|error| {
-            Error::unsupported(
-                format!("the store cannot be opened: {error}"),
-                "one service writes into a folder; another one needs its own",
-            )
-        })?),
-        None => None,
-    };
+    let store = store(args)?;
     let open = |path: &PathBuf| match &store {
         Some(store) => Served::open_with(path, store),
         None => Served::open(path),
@@ -81,7 +104,8 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     })?;
     let address = listener.local_addr().map_err(|error| Error::unsupported(error.to_string(), ""))?;
     let limits = Limits { rate: args.rate, ..Limits::default() };
-    let app = App::new(Settings { models, store, keys, limits, refresh_every: args.refresh_every });
+    let app = App::new(Settings { models, store, keys, limits, refresh_every: args.refresh_every })
+        .map_err(unopened)?;
     cofactor_server::log(args.log_json);
     if context.out.is_json() {
         context.out.object(&json!({ "address": address.to_string(), "models": names }))?;
@@ -99,6 +123,32 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
         Err(Failure::Interrupted) => Ok(()),
         ended => ended,
     }
+}
+
+/// Where events are kept, if they are.
+fn store(args: &Args) -> Result<Option<Store>, Failure> {
+    if args.refits.is_some() && args.events.is_none() {
+        return Err(Failure::usage(
+            "--refits without --events: there is nothing to refit with",
+            "add --events URL",
+        ));
+    }
+    if args.refresh_every.is_some() && args.store.is_none() && args.refits.is_none() {
+        return Err(Failure::usage(
+            "--refresh-every: there is no folder for refits",
+            "add --store DIR, or --events URL and --refits DIR",
+        ));
+    }
+    let opened = match (&args.store, &args.events) {
+        (Some(folder), _) => Store::open(folder),
+        (None, Some(Address(address))) => Store::connect(address, args.refits.as_deref()),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(opened.map_err(unopened)?))
+}
+
+fn unopened(error: StoreError) -> Error {
+    Error::unsupported(format!("the store cannot be opened: {error}"), error.hint)
 }
 
 fn keys(args: &Args) -> Result<Keys, Failure> {

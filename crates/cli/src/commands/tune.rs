@@ -6,7 +6,6 @@ use cofactor::data::split::{self, Fold, Spec};
 use cofactor::eval::early::EarlyStopping;
 use cofactor::registry::Entry;
 use cofactor::report::StudyReport;
-use cofactor::store::write_atomically;
 use cofactor::tune::{self, Dimension, Header, Outcome, Range, Study, Trial, Wish};
 use serde_json::{Map, Value};
 
@@ -97,8 +96,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     search(args, &mut study, &parts, context)?;
     let report = describe(args, &data, &study, &parts, context);
     if let Some(file) = &args.report {
-        let page = report.html();
-        context.interrupt.defer(|| Ok(write_atomically(file, |out| out.write_all(page.as_bytes()))?))?;
+        context.write_page(file, &report.html())?;
     }
     if context.out.is_json() {
         context.out.whole_object(&report)?;

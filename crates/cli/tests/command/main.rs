@@ -16,4 +16,6 @@ mod resume;
 mod run;
 mod serve;
 mod support;
+#[cfg(unix)]
+mod trials;
 mod tune;

@@ -74,16 +74,22 @@
 //! R. Salakhutdinov, A. Mnih, "Bayesian probabilistic matrix factorization using Markov chain Monte Carlo", ICML 2008.
 //! S. Rendle, L. Zhang, Y. Koren, "On the difficulty of evaluating baselines: a study on recommender systems", arXiv 1905.01395, 2019.
 
+mod asker;
+mod block;
 mod chains;
 mod design;
+mod keeper;
+mod left_out;
 mod newcomer;
 mod posterior;
 mod probit;
+mod samples;
 mod side;
 mod state;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod weights;
 
 use std::ops::ControlFlow;
 
@@ -92,7 +98,8 @@ use serde::{Deserialize, Serialize};
 
 use self::chains::Chains;
 use self::design::{Design, Lists, Parts, SetDesign};
-use self::posterior::{Keeper, Posterior, Running};
+use self::keeper::{Keeper, Running};
+use self::posterior::Posterior;
 use self::probit::Levels;
 use crate::data::ratings::Ratings;
 use crate::error::{Error, Result};
@@ -313,7 +320,7 @@ impl Algorithm for Bfm {
             // Stopped before the first sample: what there is.
             keeper.take(&groups, &design);
         }
-        Ok(keeper.finish(run.isa()).with_reach(train))
+        Ok(keeper.finish(run.isa()).with_reach(train, run.pool()))
     }
 
     fn restore(&self, tensors: Tensors, train: &Ratings) -> Result<Posterior> {

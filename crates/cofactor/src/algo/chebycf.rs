@@ -52,9 +52,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use cofactor_kernels::{Isa, LANES, Rows, add_product, sum_rows};
+use cofactor_kernels::{Isa, Rows, add_product, sum_rows};
 use rand_distr::{Distribution, StandardNormal};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::data::ids::{Item, User};
@@ -63,11 +62,11 @@ use crate::error::{Error, Result};
 use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
 use crate::fit::factors::{Factors, Matrix};
 use crate::fit::model::{Model, Newcomer, Parts, Query, Share, TOGETHER, Tensors};
+use crate::fit::orthonormal::orthonormalize;
 use crate::fit::rng::{Purpose, stream};
 use crate::fit::run::Run;
 use crate::fit::sweep::rows;
 use crate::fit::taken::{IMPLICIT_FROM, is_taken, taken};
-use crate::fit::whole::gram;
 
 /// Rounds of (5), the first ones plain.
 const PASSES: usize = 16;
@@ -78,10 +77,6 @@ const FILTER_DEGREE: usize = 4;
 const BELOW: f64 = 0.98;
 /// Signals that pass together, in little more time than one: a row of them is whole cache lines.
 const WIDTH: usize = TOGETHER;
-/// Rows that are multiplied with a square matrix together.
-const TILE: usize = 64;
-/// A vector of which the others leave less than this part is one of theirs.
-const DEPENDENT: f64 = 1e-5;
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -322,66 +317,6 @@ fn walk(graph: &Graph, isa: Isa, now: &Matrix, heard: &mut Matrix, mut arrived: 
         sum_rows(isa, bytemuck::cast_slice(users), heard.as_slice(), &mut sum);
         arrived(item, &sum);
     }
-}
-
-/// X ← XL⁻ᵀ with XᵀX = LLᵀ.
-fn orthonormalize(matrix: &mut Matrix, run: &Run<'_>) {
-    let (k, isa) = (matrix.columns(), run.isa());
-    let products = gram(run.pool(), isa, matrix, 1.0).rows();
-    let square: Vec<f64> =
-        (0..k * k).map(|at| f64::from(products[at / k * matrix.stride() + at % k])).collect();
-    let inverse = inverse_of_factor(square, k);
-    // L⁻ᵀ, row by row.
-    let wide = matrix.stride().max(LANES);
-    let mut right = vec![0.0; k * wide];
-    for (row, entries) in right.chunks_exact_mut(wide).enumerate() {
-        for column in row..k {
-            entries[column] = inverse[column * k + row] as f32;
-        }
-    }
-    let stride = matrix.stride();
-    let multiply = |tile: &mut [f32]| {
-        let count = tile.len() / stride;
-        let mut product = vec![0.0; count * wide];
-        let (a, b) = (Rows { entries: tile, stride }, Rows { entries: &right, stride: wide });
-        add_product(isa, [count, k, wide], a, b, &mut product, wide);
-        for (row, product) in tile.chunks_exact_mut(stride).zip(product.chunks_exact(wide)) {
-            row.copy_from_slice(&product[..stride]);
-        }
-    };
-    run.pool().install(|| matrix.as_mut_slice().par_chunks_mut(TILE * stride).for_each(multiply));
-}
-
-/// L⁻¹ for A = LLᵀ, row by row. A column that the others determine is left out: its row and its column are zero.
-fn inverse_of_factor(mut a: Vec<f64>, k: usize) -> Vec<f64> {
-    let mut inverse = vec![0.0; k * k];
-    for j in 0..k {
-        let diagonal = a[j * k + j];
-        // Row j of L, from the rows above it: its products with their inverses.
-        let (above, own) = a.split_at_mut(j * k);
-        let own = &mut own[..k];
-        for c in 0..j {
-            let row = &above[c * k..c * k + k];
-            let known: f64 = own[..c].iter().zip(&row[..c]).map(|(a, b)| a * b).sum();
-            own[c] = if row[c] == 0.0 { 0.0 } else { (own[c] - known) / row[c] };
-        }
-        let left = diagonal - own[..j].iter().map(|entry| entry * entry).sum::<f64>();
-        own[j] = if left > DEPENDENT * diagonal { left.sqrt() } else { 0.0 };
-        if own[j] == 0.0 {
-            continue;
-        }
-        // Row j of L⁻¹ = (e_j − Σ_c l_jc · row c of L⁻¹)/l_jj.
-        let (known, row) = inverse.split_at_mut(j * k);
-        let row = &mut row[..k];
-        row[j] = 1.0;
-        for (c, known) in known.chunks_exact(k).enumerate() {
-            for (entry, known) in row[..=c].iter_mut().zip(known) {
-                *entry -= own[c] * known;
-            }
-        }
-        row[..=j].iter_mut().for_each(|entry| *entry /= own[j]);
-    }
-    inverse
 }
 
 /// The scores of the user who was asked about last.

@@ -8,6 +8,7 @@ pub mod model;
 pub mod neighbours;
 pub(crate) mod normal;
 pub mod objective;
+pub(crate) mod orthonormal;
 pub mod outlook;
 pub mod ridge;
 pub mod rng;

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! interval of share p     ŷ ± z(p)·s,  s the standard deviation of the rating around the prediction
-//! a number with noise     z(p) the (1 + p)/2 point of the normal distribution                                       (1)
-//! steps v                 z(p) the p point of |v − ŷ_q|/s_q over many questions q, each v with its P_q(v)           (2)
+//! z(p)                    the p point of |y − ŷ|/s over ratings y that the prediction does not know                  (1)
+//!                         without such ratings the (1 + p)/2 point of the normal distribution                        (2)
 //! ```
-//! An interval holds whole steps, and so can seldom hold exactly p of one rating. (2) makes what some hold too much the same as what others hold too little, as far as the probabilities are right.
+//! An interval of steps holds whole steps, and so can seldom hold exactly p of one rating; and noise is seldom normal. (1) holds what it promises of all ratings together, as far as those are like
+//! the ones that it was made of.
 
 use std::sync::Arc;
 
@@ -36,9 +37,9 @@ pub struct Chance {
 }
 
 impl Outlook {
-    /// A rating with normal noise.
-    pub fn normal(sd: f32) -> Self {
-        Self { sd, chances: Vec::new(), reach: Reach::Normal }
+    /// A rating that is a number.
+    pub fn number(sd: f32, reach: Reach) -> Self {
+        Self { sd, chances: Vec::new(), reach }
     }
 
     /// A rating that is a step, around what is predicted: the steps from the lowest to the highest, and how probable it is to pass each of them but the last.
@@ -70,20 +71,14 @@ impl Outlook {
     pub fn share(&self, predicted: f32, rating: f32) -> f64 {
         self.reach.share(f64::from((rating - predicted).abs() / self.sd))
     }
-
-    /// Of each step, how many standard deviations it lies off, and its probability: what [`Reach::pooled`] takes.
-    pub(crate) fn off(&self, predicted: f32) -> impl Iterator<Item = (f32, f32)> + '_ {
-        let sd = self.sd.max(f32::MIN_POSITIVE);
-        self.chances.iter().map(move |chance| ((chance.value - predicted).abs() / sd, chance.probability))
-    }
 }
 
 /// z: how many standard deviations an interval reaches to each side.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reach {
-    /// Equation (1).
+    /// Equation (2).
     Normal,
-    /// Equation (2), at p = 0, 1/[`Reach::PARTS`], …, 1.
+    /// Equation (1), at p = 0, 1/[`Reach::PARTS`], …, 1.
     Pooled(Arc<[f32]>),
 }
 
@@ -91,24 +86,17 @@ impl Reach {
     /// Into so many parts the shares are cut.
     pub const PARTS: usize = 1000;
 
-    /// Of how many standard deviations ratings lie off, each with its weight; (1) if there are none.
-    pub fn pooled(mut off: Vec<(f32, f32)>) -> Self {
-        off.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let total: f64 = off.iter().map(|&(_, weight)| f64::from(weight)).sum();
-        let mut points = Vec::with_capacity(Self::PARTS + 1);
-        let mut nearer = 0.0;
-        for (distance, weight) in off {
-            nearer += f64::from(weight);
-            while points.len() < Self::PARTS && nearer >= total * points.len() as f64 / Self::PARTS as f64 {
-                points.push(distance);
-            }
-            if points.len() == Self::PARTS && nearer >= total {
-                points.push(distance);
-            }
+    /// With fewer ratings than this the intervals of 95 % would rest on a handful.
+    const FEWEST: usize = 200;
+
+    /// Of how many standard deviations ratings lie off their predictions; (2) if there are too few.
+    pub fn pooled(mut off: Vec<f32>) -> Self {
+        if off.len() < Self::FEWEST {
+            return Self::Normal;
         }
-        let Some(&last) = points.last() else { return Self::Normal };
-        points.resize(Self::PARTS + 1, last);
-        Self::Pooled(points.into())
+        off.sort_by(f32::total_cmp);
+        let point = |part: usize| off[(part * off.len()).div_ceil(Self::PARTS).saturating_sub(1)];
+        Self::Pooled((0..=Self::PARTS).map(point).collect())
     }
 
     fn of(&self, share: f64) -> f64 {
@@ -149,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_number_with_noise_reaches_as_far_as_the_normal_distribution() {
-        let outlook = Outlook::normal(2.0);
+        let outlook = Outlook::number(2.0, Reach::Normal);
         assert!((outlook.reach(0.5) - 1.348_98).abs() < 1e-4);
         assert!((outlook.reach(0.95) - 3.919_93).abs() < 1e-4);
     }
@@ -172,39 +160,48 @@ mod tests {
         (probabilities, predicted as f32)
     }
 
+    /// Of so many predictions: how sure it is, what is predicted, and a star drawn by its probability.
+    fn drawn(count: usize, rng: &mut impl RngExt) -> Vec<(Outlook, f32, f32)> {
+        let one = |_| {
+            let (probabilities, predicted) = rounded(rng);
+            let (mut left, mut star) = (rng.random::<f64>(), 1);
+            while star < 5 && left >= probabilities[star - 1] {
+                left -= probabilities[star - 1];
+                star += 1;
+            }
+            (stars(&probabilities, predicted, Reach::Normal), predicted, star as f32)
+        };
+        (0..count).map(one).collect()
+    }
+
     #[test]
     fn intervals_of_steps_hold_what_they_promise_on_average() {
         let mut rng = stream(3, Purpose::Synthetic, 0);
-        let mut off = Vec::new();
-        for _ in 0..4000 {
-            let (probabilities, predicted) = rounded(&mut rng);
-            off.extend(stars(&probabilities, predicted, Reach::Normal).off(predicted));
-        }
-        let reach = Reach::pooled(off);
-        let shares = [0.1, 0.5, 0.8, 0.95];
-        let mut held = [0.0; 4];
-        for _ in 0..4000 {
-            let (probabilities, predicted) = rounded(&mut rng);
-            let outlook = stars(&probabilities, predicted, reach.clone());
-            for (held, share) in held.iter_mut().zip(shares) {
-                let within = outlook.chances.iter().filter(|c| outlook.share(predicted, c.value) <= share);
-                *held += within.map(|c| f64::from(c.probability)).sum::<f64>() / 4000.0;
-            }
-        }
-        for (held, share) in held.into_iter().zip(shares) {
-            assert!((held - share).abs() < 0.01, "{held} for {share}");
+        let off = |(outlook, predicted, star): &(Outlook, f32, f32)| (star - predicted).abs() / outlook.sd;
+        let reach = Reach::pooled(drawn(20_000, &mut rng).iter().map(off).collect());
+        let others = drawn(20_000, &mut rng);
+        for promised in [0.1, 0.5, 0.8, 0.95] {
+            let within = others.iter().filter(|(outlook, predicted, star)| {
+                Outlook { reach: reach.clone(), ..outlook.clone() }.share(*predicted, *star) <= promised
+            });
+            let held = within.count() as f64 / others.len() as f64;
+            assert!((held - promised).abs() < 0.015, "{held} for {promised}");
         }
     }
 
     #[test]
-    fn nothing_pooled_is_the_normal_distribution() {
-        assert_eq!(Reach::pooled(Vec::new()), Reach::Normal);
+    fn a_handful_of_ratings_pools_to_the_normal_distribution() {
+        assert_eq!(Reach::pooled(vec![1.0; Reach::FEWEST - 1]), Reach::Normal);
+        assert_eq!(
+            Reach::pooled(vec![1.0; Reach::FEWEST]),
+            Reach::Pooled(vec![1.0; Reach::PARTS + 1].into())
+        );
     }
 
     proptest! {
         #[test]
         fn reach_and_share_are_inverse_and_grow_together(
-            off in prop::collection::vec((0.0_f32..3.0, 0.1_f32..1.0), 0..50), a in 0.001..0.999, b in 0.001..0.999
+            off in prop::collection::vec(0.0_f32..3.0, 150..300), a in 0.001..0.999, b in 0.001..0.999
         ) {
             let outlook = Outlook { sd: 1.0, chances: Vec::new(), reach: Reach::pooled(off) };
             let (near, far) = (outlook.reach(f64::min(a, b)), outlook.reach(f64::max(a, b)));

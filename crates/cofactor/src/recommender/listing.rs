@@ -1,5 +1,7 @@
 //! From somebody and a request to a list of picks.
 
+use std::borrow::Cow;
+
 use super::{Basis, Pick, Recommendation, Recommender, Request, Unknown, diverse};
 use crate::data::ids::{Item, User};
 use crate::data::ratings::Row;
@@ -46,7 +48,7 @@ pub(super) struct Listing<'a, 'r> {
     recommender: &'a Recommender,
     request: &'r Request,
     /// For each item, whether it may be recommended.
-    offered: Vec<bool>,
+    offered: Cow<'a, [bool]>,
     /// What is added to each item's score; none: nothing.
     extra: Option<Vec<f32>>,
 }
@@ -54,19 +56,19 @@ pub(super) struct Listing<'a, 'r> {
 impl<'a, 'r> Listing<'a, 'r> {
     pub(super) fn of(recommender: &'a Recommender, request: &'r Request) -> Result<Self> {
         let counts = &recommender.counts.items;
-        let mut offered: Vec<bool> = match &request.allow {
-            None => counts.iter().map(|&count| count > 0).collect(),
-            Some(_) => vec![false; counts.len()],
+        let mut offered = match &request.allow {
+            None => Cow::Borrowed(&recommender.counts.rated[..]),
+            Some(_) => Cow::Owned(vec![false; counts.len()]),
         };
         for text in request.allow.iter().flatten() {
-            offered[recommender.item(text)?.index()] = true;
+            offered.to_mut()[recommender.item(text)?.index()] = true;
         }
         for text in &request.deny {
-            offered[recommender.item(text)?.index()] = false;
+            offered.to_mut()[recommender.item(text)?.index()] = false;
         }
         if !request.categories.is_empty() {
             let fits = recommender.of_categories(&request.categories)?;
-            for (offered, fits) in offered.iter_mut().zip(fits) {
+            for (offered, fits) in offered.to_mut().iter_mut().zip(fits) {
                 *offered &= fits;
             }
         }
@@ -141,8 +143,7 @@ impl<'a, 'r> Listing<'a, 'r> {
         history: Row<'_>,
     ) -> Recommendation<'a> {
         let seen = self.seen(history);
-        let candidates = (0..).map(Item).zip(scores.iter().copied());
-        let best = top::best(self.considered(), candidates, |item| {
+        let best = top::best_items(self.considered(), scores, |item| {
             self.offered[item.index()] && seen.binary_search(&item).is_err()
         });
         self.with_reasons(subject, history, self.diverse(best))

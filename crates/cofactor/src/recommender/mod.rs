@@ -68,6 +68,8 @@ pub struct Recommender {
 struct Counts {
     users: Vec<usize>,
     items: Vec<usize>,
+    /// Whether an item has a rating: what is on offer as a rule.
+    rated: Vec<bool>,
 }
 
 /// For whom to recommend.
@@ -242,7 +244,9 @@ impl Recommender {
     /// When the registry does not know the model's algorithm.
     pub fn new(file: ModelFile) -> Result<Self> {
         let task = registry::find(&file.algorithm)?.task;
-        let counts = Counts { users: file.seen.user_counts().collect(), items: file.seen.item_counts() };
+        let items = file.seen.item_counts();
+        let rated = items.iter().map(|&count| count > 0).collect();
+        let counts = Counts { users: file.seen.user_counts().collect(), items, rated };
         let titles = Titles::of(file.catalog());
         Ok(Self { file, task, titles, counts, popularity: OnceLock::new() })
     }

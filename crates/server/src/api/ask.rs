@@ -8,6 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::extract::{Json, Path, Query};
+use super::keep::takes;
 use super::shapes::{
     ExplainRequest, Explanation, Interval, Neighbours, Pick, PredictRequest, Predicted, Predictions,
     Question, Questions, QuestionsRequest, Rating, RecommendRequest, Recommendation, SimilarRequest, Unknown,
@@ -19,6 +20,9 @@ use crate::events::Since;
 use crate::models::Served;
 use crate::problem::{Kind, Problem, ProblemBody};
 
+/// The most reasons with each pick.
+const REASONS: usize = 100;
+
 /// A list for somebody.
 #[utoipa::path(
     post, path = "/v1/recommend", tag = "ask", request_body = RecommendRequest,
@@ -29,7 +33,7 @@ pub(crate) async fn recommend(
     Json(request): Json<RecommendRequest>,
 ) -> Result<Response, Problem> {
     bounded("n", request.n, app.limits.list)?;
-    bounded("reasons", request.reasons, app.limits.list)?;
+    bounded("reasons", request.reasons, REASONS)?;
     for (name, items) in [("deny", &request.deny), ("categories", &request.categories)] {
         bounded(name, items.len(), app.limits.batch)?;
     }
@@ -249,9 +253,10 @@ impl Whom {
 
     fn user(app: &App, served: &Served, id: String) -> Result<Self, Problem> {
         let Some(store) = &app.store else { return Ok(Self::User { id, news: Vec::new(), erased: false }) };
-        let Since { events, erased } = store.of_user_since(&id, served.trained_until)?;
-        let news = events.into_iter().map(|event| HistoryEntry { item: event.item, value: event.value });
-        Ok(Self::User { news: news.collect(), erased, id })
+        let Since { entries: mut news, erased } = store.of_user_since(&id, served.trained_until)?;
+        // Another model may have another scale, and other programs write what they like.
+        news.retain(|entry| takes(served, entry.value));
+        Ok(Self::User { id, news, erased })
     }
 
     fn who(&self) -> Who<'_> {
@@ -324,7 +329,7 @@ pub(super) fn is_rating(served: &Served) -> bool {
         .is_ok_and(|algorithm| algorithm.task == Task::Rating)
 }
 
-fn bounded(name: &str, given: usize, most: usize) -> Result<(), Problem> {
+pub(super) fn bounded(name: &str, given: usize, most: usize) -> Result<(), Problem> {
     if given <= most {
         return Ok(());
     }

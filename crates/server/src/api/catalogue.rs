@@ -7,7 +7,7 @@ use cofactor::fit::model;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::ask::is_rating;
+use super::ask::{bounded, is_rating};
 use super::extract::{Path, Query};
 use super::shapes::{Item, ModelQuery};
 use super::work::{answer, json};
@@ -155,7 +155,8 @@ pub(crate) async fn search(
     Query(query): Query<SearchQuery>,
 ) -> Result<Response, Problem> {
     let served = app.model(query.model.as_deref())?;
-    let n = query.n.unwrap_or(10).min(app.limits.list);
+    let n = query.n.unwrap_or(10);
+    bounded("n", n, app.limits.list)?;
     // Comparing a title costs about as much as scoring an item.
     let cost = served.scoring_cost();
     answer(&app, served, cost, move |served| {
@@ -216,7 +217,8 @@ pub(crate) struct Point<'a> {
 )]
 pub(crate) async fn map(State(app): State<App>, Query(query): Query<MapQuery>) -> Result<Response, Problem> {
     let served = app.model(query.model.as_deref())?;
-    let n = query.n.unwrap_or(400).min(app.limits.list);
+    let n = query.n.unwrap_or(400);
+    bounded("n", n, app.limits.list)?;
     answer(&app, served, usize::MAX, move |served| {
         let spots = served.recommender.map(n).into_iter();
         json(&Chart {

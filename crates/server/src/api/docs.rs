@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 
 use crate::App;
 
@@ -24,11 +24,14 @@ use crate::App;
 )]
 pub(crate) struct Document;
 
-/// Adds what no handler says of itself.
-pub(crate) fn finish(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+/// Adds what no handler says of itself; `keys`: whether this service asks for them.
+pub(crate) fn finish(mut document: utoipa::openapi::OpenApi, keys: bool) -> utoipa::openapi::OpenApi {
     let key = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
     if let Some(components) = &mut document.components {
         components.add_security_scheme("key", key);
+    }
+    if keys {
+        document.security = Some(vec![SecurityRequirement::new("key", Vec::<String>::new())]);
     }
     document
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::work;
 use crate::App;
+use crate::events::Store;
 use crate::problem::{Kind, Problem};
 
 /// `GET /health/live`: the process answers.
@@ -14,12 +15,13 @@ pub(crate) async fn live() -> Result<Response, Problem> {
     work::json(&json!({ "status": "ok" }))
 }
 
-/// `GET /health/ready`: models are loaded, and the store can be read.
+/// `GET /health/ready`: models are loaded, and answers know the events. A store that takes no events for now is told, and no reason to ask somebody else.
 pub(crate) async fn ready(State(app): State<App>) -> Result<Response, Problem> {
-    if let Some(store) = &app.store {
-        store.of_user("").map_err(|error| Problem::new(Kind::Unavailable, error.problem))?;
+    let state = app.store.as_ref().map_or(Ok(None), Store::state);
+    match state.map_err(|error| Problem::new(Kind::Unavailable, error.problem))? {
+        None => work::json(&json!({ "status": "ok" })),
+        Some(problem) => work::json(&json!({ "status": "degraded", "problem": problem })),
     }
-    work::json(&json!({ "status": "ok" }))
 }
 
 /// `GET /metrics`: for Prometheus.

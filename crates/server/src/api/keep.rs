@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::ask::is_rating;
-use super::extract::{Json, Path};
+use super::extract::{Json, Path, objects};
 use super::work::json;
 use crate::App;
 use crate::events::export::parquet;
 use crate::events::{Event, Kept, Store, StoreError};
+use crate::models::Served;
 use crate::problem::{Kind, Problem, ProblemBody};
 
 /// What happened.
@@ -19,6 +20,7 @@ use crate::problem::{Kind, Problem, ProblemBody};
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventsRequest {
     #[schema(max_items = 10_000)]
+    #[serde(deserialize_with = "objects")]
     events: Vec<Event>,
 }
 
@@ -59,7 +61,8 @@ pub(crate) async fn append(
     responses((status = 200, body = Events), (status = "default", body = ProblemBody, content_type = "application/problem+json"))
 )]
 pub(crate) async fn of_user(State(app): State<App>, Path(user): Path<String>) -> Result<Response, Problem> {
-    json(&Events { events: store(&app)?.of_user(&user)? })
+    check_id("user", &user).map_err(|(problem, hint)| Problem::invalid(problem, hint))?;
+    json(&Events { events: store(&app)?.of_user(&user).await? })
 }
 
 /// Erases a user: the events go, and what the models learned of the user no longer answers. The next refit leaves the user out.
@@ -69,9 +72,7 @@ pub(crate) async fn of_user(State(app): State<App>, Path(user): Path<String>) ->
     responses((status = 204), (status = "default", body = ProblemBody, content_type = "application/problem+json"))
 )]
 pub(crate) async fn erase(State(app): State<App>, Path(user): Path<String>) -> Result<StatusCode, Problem> {
-    if user.is_empty() || user.len() > LONGEST {
-        return Err(Problem::invalid("this is no user", "an id has 1 to 256 bytes"));
-    }
+    check_id("user", &user).map_err(|(problem, hint)| Problem::invalid(problem, hint))?;
     store(&app)?.erase(&user).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -97,11 +98,14 @@ pub(crate) async fn export(State(app): State<App>) -> Result<Response, Problem> 
 }
 
 fn store(app: &App) -> Result<&Store, Problem> {
-    app.store.as_ref().ok_or_else(|| {
-        Problem::new(Kind::Unsupported, "this service keeps no events")
-            .hint("start it with a folder for them: cofactor serve MODEL --store DIR")
-    })
+    app.store
+        .as_ref()
+        .ok_or_else(|| Problem::new(Kind::Unsupported, "this service keeps no events").hint(HOW_TO_KEEP))
 }
+
+/// How to start a service that keeps events.
+pub(super) const HOW_TO_KEEP: &str =
+    "start it with a place for them: cofactor serve MODEL --store DIR, or --events postgres://…";
 
 /// The longest id, in bytes.
 const LONGEST: usize = 256;
@@ -110,36 +114,56 @@ const LONGEST: usize = 256;
 fn check(app: &App, event: &Event) -> Result<(), (String, String)> {
     let ids = [("user", Some(&event.user)), ("item", Some(&event.item)), ("id", event.id.as_ref())];
     for (name, id) in ids {
-        if id.is_some_and(|id| id.is_empty() || id.len() > LONGEST) {
-            return Err((format!("this is no {name}"), format!("an id has 1 to {LONGEST} bytes")));
-        }
+        id.map_or(Ok(()), |id| check_id(name, id))?;
     }
     let models = app.models();
     let served = models.default_model();
     let (scale, value) = (served.recommender.file().data.scale, event.value);
+    if takes(served, value) {
+        return Ok(());
+    }
     if is_rating(served) {
-        if scale.min <= value && value <= scale.max {
-            return Ok(());
-        }
         let expected = format!("expected a rating from {} to {}", scale.min, scale.max);
         return Err((
             format!("value = {value}: {expected}"),
             "the scale is that of the first model".to_owned(),
         ));
     }
-    if value > 0.0 && value.is_finite() {
-        return Ok(());
-    }
     Err((format!("value = {value}: expected a number above zero"), String::new()))
+}
+
+fn check_id(name: &str, id: &str) -> Result<(), (String, String)> {
+    // A database holds no zero byte in a text.
+    if id.is_empty() || id.len() > LONGEST || id.contains('\0') {
+        return Err((
+            format!("this is no {name}"),
+            format!("an id has 1 to {LONGEST} bytes, and none of them is zero"),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a model can learn from a value.
+pub(super) fn takes(served: &Served, value: f32) -> bool {
+    let scale = served.recommender.file().data.scale;
+    if is_rating(served) {
+        scale.min <= value && value <= scale.max
+    } else {
+        value > 0.0 && value.is_finite()
+    }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        let problem = format!("the store of events: {}", error.problem);
         if !error.passing {
-            return Self::new(Kind::Internal, error.problem);
+            return Self::new(Kind::Internal, problem).hint(error.hint);
         }
-        Self::new(Kind::Unavailable, format!("the store of events: {}", error.problem))
-            .hint("nothing of this request was kept; send it again")
-            .retry_after(1)
+        let hint = if error.hint.is_empty() {
+            "nothing of this request was kept; send it again".to_owned()
+        } else {
+            error.hint
+        };
+        Self::new(Kind::Unavailable, problem).hint(hint).retry_after(1)
     }
 }

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -52,7 +52,7 @@ pub(crate) fn router(app: App) -> Router {
         .split_for_parts();
     let mut document = document;
     document.merge(more);
-    let document = docs::finish(document);
+    let document = docs::finish(document, app.guard.asks_for_keys());
     let asking = asking.layer(from_fn_with_state(app.clone(), admit_reader));
     let changing = changing.layer(from_fn_with_state(app.clone(), admit_writer));
     let open = Router::new()
@@ -110,7 +110,7 @@ fn address(request: &Request) -> Option<IpAddr> {
 }
 
 /// What happens to every request: a number for the log, limits of time and of how many, headers, counting.
-async fn watched(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn watched(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
     let id = request_id(&request);
     let method = request.method().clone();
@@ -121,9 +121,10 @@ async fn watched(State(app): State<App>, request: Request, next: Next) -> Respon
     let in_progress = Counted::of(&app);
     let mut response = if in_progress.before >= app.limits.requests as i64 {
         Problem::new(Kind::Unavailable, "too many requests are in progress").retry_after(1).into_response()
-    } else if announced(&request) > app.limits.body as u64 {
-        let most = format!("a body has at most {} bytes", app.limits.body);
-        Problem::new(Kind::TooLarge, most).into_response()
+    } else if let Some(problem) = request.extensions_mut().remove::<Problem>() {
+        problem.into_response()
+    } else if announced(request.headers()) > app.limits.body as u64 {
+        too_long(&app).into_response()
     } else {
         match tokio::time::timeout(app.limits.time, next.run(request)).await {
             Ok(response) => response,
@@ -149,9 +150,13 @@ async fn watched(State(app): State<App>, request: Request, next: Next) -> Respon
 }
 
 /// The length of the body, as its sender announces it; one without a length is cut off where it grows too long.
-fn announced(request: &Request) -> u64 {
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+pub(crate) fn announced(headers: &HeaderMap) -> u64 {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     length.and_then(|length| length.parse().ok()).unwrap_or(0)
+}
+
+pub(crate) fn too_long(app: &App) -> Problem {
+    Problem::new(Kind::TooLarge, format!("a body has at most {} bytes", app.limits.body))
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -1,6 +1,7 @@
 //! New models from new events: fitted beside the old one, compared with it, put in its place.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,10 +15,11 @@ use tokio::task::JoinHandle;
 use utoipa::ToSchema;
 
 use super::extract::Query;
+use super::keep::{HOW_TO_KEEP, takes};
 use super::shapes::ModelQuery;
 use super::work::json;
 use crate::App;
-use crate::events::{Event, Store};
+use crate::events::{Event, News, Store};
 use crate::models::Served;
 use crate::problem::{Kind, Problem, ProblemBody};
 
@@ -127,9 +129,13 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(crate) fn begin(app: &App, model: Option<&str>) -> Result<(), Problem> {
     let Some(store) = app.store.clone() else {
         return Err(Problem::new(Kind::Unsupported, "without a store of events nothing can have changed")
-            .hint("start the service with a folder for them: cofactor serve MODEL --store DIR"));
+            .hint(HOW_TO_KEEP));
     };
     let served = app.model(model)?;
+    let Some(path) = store.refit_path(&served.name) else {
+        return Err(Problem::new(Kind::Unsupported, "this service has no folder for refits")
+            .hint("start it with one: cofactor serve MODEL --events postgres://… --refits DIR"));
+    };
     if !app.refresh.begin(&served.name) {
         return Err(
             Problem::new(Kind::Conflict, "a refit is running").hint("GET /v1/refresh tells how it goes")
@@ -137,9 +143,14 @@ pub(crate) fn begin(app: &App, model: Option<&str>) -> Result<(), Problem> {
     }
     let app = app.clone();
     let model = served.name.clone();
-    let (refitted, refitting) = (app.clone(), app.clone());
-    let work = tokio::task::spawn_blocking(move || refit(&refitting, &store, &served));
-    tokio::spawn(async move { refitted.refresh.set(outcome(model, work).await) });
+    let (refitted, refitting, learned) = (app.clone(), app.clone(), store.clone());
+    let work = tokio::task::spawn_blocking(move || refit(&refitting, &store, &served, path));
+    tokio::spawn(async move {
+        refitted.refresh.set(outcome(model, work).await);
+        // Until then requests in progress may still ask the old model.
+        tokio::time::sleep(refitted.limits.time).await;
+        learned.learned(refitted.models().trained_until());
+    });
     Ok(())
 }
 
@@ -152,13 +163,14 @@ async fn outcome(model: String, work: JoinHandle<Result<Refit, String>>) -> Refi
     })
 }
 
-fn refit(app: &App, store: &Store, served: &Served) -> Result<Refit, String> {
+fn refit(app: &App, store: &Store, served: &Served, path: PathBuf) -> Result<Refit, String> {
     let start = Instant::now();
-    let (events, until) = store.since(served.trained_until).map_err(|error| error.to_string())?;
-    let mut news: Vec<(i64, String, HistoryEntry)> = events.into_iter().map(entry).collect();
+    let News { events, erased, next } =
+        store.since(served.trained_until).map_err(|error| error.to_string())?;
+    let of_use = events.into_iter().filter(|event| takes(served, event.value));
+    let mut news: Vec<(i64, String, HistoryEntry)> = of_use.map(entry).collect();
     // The order of time decides which rating of an item is the last.
     news.sort_by_key(|(time, ..)| *time);
-    let erased = store.erased_since(served.trained_until).map_err(|error| error.to_string())?;
     // One thread is left for the answers.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut run =
@@ -169,18 +181,18 @@ fn refit(app: &App, store: &Store, served: &Served) -> Result<Refit, String> {
         .refit(borrowed, |user| erased.contains(user), &mut run)
         .map_err(|error| error.to_string())?;
     let ratings = file.data.ratings;
-    let path = store.model_path(&served.name);
     file.save(&path).map_err(|error| error.to_string())?;
     let recommender = Recommender::new(file).map_err(|error| error.to_string())?;
     let drift = drift(&served.recommender, &recommender, &news, &erased);
-    store.trained(&served.name, until).map_err(|error| error.to_string())?;
-    app.swap(Served {
+    let new = Served {
         name: served.name.clone(),
         path,
         recommender,
         generation: served.generation + 1,
-        trained_until: until,
-    });
+        trained_until: next,
+    };
+    store.trained(new.fit(), next).map_err(|error| error.to_string())?;
+    app.swap(new);
     app.numbers.swaps.inc();
     let seconds = start.elapsed().as_secs_f64();
     tracing::info!(model = %served.name, events = news.len(), ratings, seconds, "a new model answers");

@@ -6,6 +6,8 @@ use cofactor::recommender::{self, Basis, HistoryEntry, ItemDetails, Neighbour, P
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::extract::{maybe_objects, objects};
+
 /// A raw id: a number where all ids of the data are, else a text.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
@@ -127,6 +129,7 @@ pub(crate) struct RecommendRequest {
     /// Somebody whom the model or the store of events knows. Not together with `ratings`.
     pub(crate) user: Option<String>,
     /// Somebody new, with these ratings; nothing of them is kept. Without ratings and user, the most popular items, made diverse.
+    #[serde(default, deserialize_with = "maybe_objects")]
     pub(crate) ratings: Option<Vec<Rating>>,
     /// At most so many picks.
     #[schema(minimum = 0, maximum = 1000)]
@@ -228,6 +231,7 @@ pub(crate) struct PredictRequest {
     /// Somebody whom the model or the store of events knows. Not together with `ratings`.
     pub(crate) user: Option<String>,
     /// Somebody new, with these ratings.
+    #[serde(default, deserialize_with = "maybe_objects")]
     pub(crate) ratings: Option<Vec<Rating>>,
     /// The items, by id or title.
     pub(crate) items: Vec<String>,
@@ -279,6 +283,7 @@ pub(crate) struct ExplainRequest {
     /// Somebody whom the model or the store of events knows. Not together with `ratings`.
     pub(crate) user: Option<String>,
     /// Somebody new, with these ratings.
+    #[serde(default, deserialize_with = "maybe_objects")]
     pub(crate) ratings: Option<Vec<Rating>>,
     /// The item, by id or title.
     pub(crate) item: String,
@@ -353,6 +358,7 @@ impl<'a> From<Neighbour<'a>> for Near<'a> {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct QuestionsRequest {
     /// What has been rated so far.
+    #[serde(deserialize_with = "objects")]
     pub(crate) ratings: Vec<Rating>,
     /// What has been asked and is not known to them, by id or title.
     pub(crate) skip: Vec<String>,

@@ -13,7 +13,7 @@ use crate::problem::{Kind, Problem};
 /// So many multiplications take about 0.1 ms: less than it costs others to wait, so they are done on the thread that reads the request.
 const LIGHT: usize = 1_000_000;
 
-/// Works out an answer from a model. Heavy ones go to a thread of their own, at most as many at once as there are cores.
+/// Works out an answer from a model. Heavy ones go to threads of their own, at most as many at once as there are cores; one alone takes all of these threads.
 pub(crate) async fn answer(
     app: &App,
     served: Arc<Served>,
@@ -23,8 +23,13 @@ pub(crate) async fn answer(
     if cost <= LIGHT {
         return work(&served);
     }
-    let _place = app.workers.acquire().await.expect("the semaphore is never closed");
-    let done = tokio::task::spawn_blocking(move || work(&served)).await;
+    let _place = app.places.acquire().await.expect("the semaphore is never closed");
+    let app = app.clone();
+    let work = move || match &app.workers {
+        Some(workers) => workers.install(|| work(&served)),
+        None => work(&served),
+    };
+    let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|_| Err(Problem::new(Kind::Internal, "the answer could not be worked out")))
 }
 

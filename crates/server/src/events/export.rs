@@ -44,7 +44,7 @@ pub(crate) fn parquet(store: &Store, out: impl Write + Send) -> Result<(), Store
 }
 
 fn failed(error: &ParquetError) -> StoreError {
-    StoreError { problem: format!("the events cannot be written: {error}"), passing: false }
+    StoreError::lasting(format!("the events cannot be written: {error}"))
 }
 
 /// The columns of rows that wait.

@@ -1,115 +1,97 @@
-//! The store: one redb file. Readers see whole commits; one thread writes.
+//! The store as the service sees it, wherever its events lie.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwapOption;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-
+use super::embedded::Embedded;
+use super::postgres;
 use super::writer::{Wish, Writer};
-use super::{Erased, Event, Kept};
+use super::{Erased, Event, Kept, News, Since, StoreError};
 
-/// (user, number) → the event as JSON. Numbers rise with every event of the store.
-pub(super) const EVENTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("events");
-/// The senders' ids of events → when they came, by number.
-pub(super) const IDS: TableDefinition<'_, &str, u64> = TableDefinition::new("ids");
-/// Users who asked to be forgotten → when, by the number of the next event. What a model learned of them before no longer answers.
-pub(super) const ERASED: TableDefinition<'_, &str, u64> = TableDefinition::new("erased");
-/// The next number.
-pub(super) const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new("counters");
-
-/// The counter of events.
-pub(super) const NEXT: &str = "next";
-
-fn trained_key(name: &str) -> String {
-    format!("trained {name}")
-}
-
-/// The name of the file in the store's folder.
-const FILE: &str = "events.redb";
-
-/// What the store could not do.
-#[derive(Debug, Clone)]
-pub struct StoreError {
-    /// What happened.
-    pub problem: String,
-    /// Whether the same request may succeed later.
-    pub passing: bool,
-}
-
-impl StoreError {
-    pub(super) fn of(error: impl Into<redb::Error>) -> Self {
-        Self { problem: error.into().to_string(), passing: true }
+/// What a place of events is asked. What it is to write comes by [`super::writer::Writes`], one batch after the other.
+pub(super) trait Reads: Send + Sync {
+    /// A user's events in the order in which they came. May wait for the place.
+    fn of_user(&self, user: &str) -> Result<Vec<Event>, StoreError>;
+    /// What there is of a user from that number on. Waits for nobody: each answer to a user begins with it.
+    fn of_user_since(&self, user: &str, number: u64) -> Result<Since, StoreError>;
+    /// What there is of everybody from that number on, in one state of the place. May wait.
+    fn since(&self, number: u64) -> Result<News, StoreError>;
+    /// Hands every event to `take`, by user and then in the order in which they came, in one state of the place. May wait.
+    fn each(&self, take: &mut dyn FnMut(Event) -> Result<(), StoreError>) -> Result<(), StoreError>;
+    /// The first event that a refit has not seen; `None` where the place knows nothing of such a refit. May wait.
+    fn trained_until(&self, refit: &Refit) -> Result<Option<u64>, StoreError>;
+    /// Whether it can be read; what is wrong with it although it can.
+    fn state(&self) -> Result<Option<String>, StoreError>;
+    /// Makes ready to answer [`Self::of_user_since`] from that number on. May wait.
+    fn follow(&self, _number: u64) -> Result<(), StoreError> {
+        Ok(())
     }
+    /// Nobody will ask for events before that number any more.
+    fn learned(&self, _number: u64) {}
 }
 
-impl std::fmt::Display for StoreError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.problem)
-    }
+/// A fit of a model, named so that it is known again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refit {
+    /// The name of the model.
+    pub model: String,
+    /// The fingerprint of the ratings that it was fitted on.
+    pub fingerprint: String,
 }
 
-impl std::error::Error for StoreError {}
-
-/// What there is of a user from some event on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Since {
-    /// In the order in which they came.
-    pub events: Vec<Event>,
-    /// Whether the user has asked to be forgotten since: what was known before does not count.
-    pub erased: bool,
-}
-
-/// The open database; empty while it could not be opened again after a failure.
-pub(super) type Shared = Arc<ArcSwapOption<Database>>;
-
-/// A store of events in a folder. Cheap to clone.
+/// A store of events. Cheap to clone.
 ///
-/// Every [`Self::append`] that returns has its events on the disk (`fsync`), and the next [`Self::of_user`] sees them. Appends that wait for the disk at the same time share one commit.
+/// Every [`Self::append`] that returns has its events on a disk, and the next [`Self::of_user_since`] sees them, once the store has been told by [`Self::follow`] from where on. Appends that wait for the disk at the same time share one commit.
 #[derive(Clone)]
 pub struct Store {
-    database: Shared,
+    place: Arc<dyn Reads>,
     writer: Writer,
-    path: PathBuf,
+    refits: Option<PathBuf>,
 }
 
 impl Store {
-    /// Opens the store in a folder, which is made if it is not there.
+    /// Opens the store in a folder, which is made if it is not there. Refits are kept in the same folder.
     ///
     /// # Errors
     /// When the folder cannot be made, the file cannot be opened or is in use by another process, or is no store.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let io = |problem: std::io::Error| StoreError {
-            problem: format!("cannot make the folder {}: {problem}", folder.display()),
-            passing: false,
-        };
-        std::fs::create_dir_all(folder).map_err(io)?;
-        let path = folder.join(FILE);
-        let at = path.clone();
-        Self::with(path, move || open(&at))
+        let embedded = Embedded::open(folder)?;
+        Ok(Self { refits: Some(folder.to_owned()), ..Self::embedded(embedded) })
     }
 
-    /// A store over whatever `open` gives, at first and again after each failure.
-    pub(super) fn with(
-        path: PathBuf,
-        open: impl Fn() -> Result<Database, StoreError> + Send + 'static,
-    ) -> Result<Self, StoreError> {
-        let database: Shared = Arc::new(ArcSwapOption::from_pointee(open()?));
-        let writer = Writer::start(Arc::clone(&database), open);
-        Ok(Self { database, writer, path })
-    }
-
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Keeps events. Returns once they are on the disk.
+    /// Opens the store in tables of a PostgreSQL database, `postgres://USER:PASSWORD@HOST/DATABASE`; the tables are made if they are not there. Refits are kept in a folder of this machine, if there is one. Blocks, so no task may call it.
     ///
     /// # Errors
-    /// When the disk refuses or too many wait: then none of these events is kept, unless it was before.
-    pub async fn append(&self, events: Vec<Event>) -> Result<Kept, StoreError> {
+    /// When the address is none, the database cannot be reached or lets the user not in, the user lacks rights, the tables are of a newer version, or the folder cannot be made. No error repeats the password.
+    pub fn connect(address: &str, refits: Option<&Path>) -> Result<Self, StoreError> {
+        if let Some(folder) = refits {
+            std::fs::create_dir_all(folder).map_err(|problem| {
+                StoreError::lasting(format!("cannot make the folder {}: {problem}", folder.display()))
+            })?;
+        }
+        let (tables, keeper) = postgres::open(address)?;
+        Ok(Self {
+            place: Arc::new(tables),
+            writer: Writer::start(keeper),
+            refits: refits.map(Path::to_owned),
+        })
+    }
+
+    /// A store over an embedded database, without a place for refits.
+    pub(super) fn embedded(embedded: Embedded) -> Self {
+        Self { place: Arc::new(embedded.reading()), writer: Writer::start(embedded), refits: None }
+    }
+
+    /// Keeps events. Returns once they are on the disk. Those without a time get that of now.
+    ///
+    /// # Errors
+    /// When the disk refuses or too many wait: then none of these events is kept, unless it was before or the error says that it is not certain.
+    pub async fn append(&self, mut events: Vec<Event>) -> Result<Kept, StoreError> {
+        let now = now();
+        for event in &mut events {
+            event.time.get_or_insert(now);
+        }
         self.writer.ask(|answer| Wish::Append(events, answer)).await
     }
 
@@ -124,142 +106,81 @@ impl Store {
     /// A user's events in the order in which they came.
     ///
     /// # Errors
-    /// When the disk refuses.
-    pub fn of_user(&self, user: &str) -> Result<Vec<Event>, StoreError> {
-        self.of_user_since(user, 0).map(|since| since.events)
+    /// When the store cannot be read.
+    pub async fn of_user(&self, user: &str) -> Result<Vec<Event>, StoreError> {
+        let (place, user) = (Arc::clone(&self.place), user.to_owned());
+        let read = tokio::task::spawn_blocking(move || place.of_user(&user)).await;
+        read.unwrap_or_else(|broken| Err(StoreError::lasting(format!("the reading broke off: {broken}"))))
     }
 
-    /// What there is of a user from that number on.
+    /// What there is of a user from that number on. Waits for nobody.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the store cannot be read.
     pub fn of_user_since(&self, user: &str, number: u64) -> Result<Since, StoreError> {
-        let database = self.database()?;
-        let reading = database.begin_read().map_err(StoreError::of)?;
-        let erased = reading.open_table(ERASED).map_err(StoreError::of)?;
-        let mark = erased.get(user).map_err(StoreError::of)?;
-        let table = reading.open_table(EVENTS).map_err(StoreError::of)?;
-        let range = table.range((user, number)..=(user, u64::MAX)).map_err(StoreError::of)?;
-        let events =
-            range.map(|entry| entry.map_err(StoreError::of).and_then(|(_, bytes)| parse(bytes.value())));
-        Ok(Since {
-            events: events.collect::<Result<_, _>>()?,
-            erased: mark.is_some_and(|mark| mark.value() >= number),
-        })
+        self.place.of_user_since(user, number)
     }
 
-    /// All events from that number on, and the number of the next one.
+    /// What there is of everybody from that number on. Blocks.
     ///
     /// # Errors
-    /// When the disk refuses.
-    pub fn since(&self, number: u64) -> Result<(Vec<Event>, u64), StoreError> {
-        let database = self.database()?;
-        let reading = database.begin_read().map_err(StoreError::of)?;
-        let counters = reading.open_table(COUNTERS).map_err(StoreError::of)?;
-        let next = counters.get(NEXT).map_err(StoreError::of)?.map_or(0, |next| next.value());
-        let table = reading.open_table(EVENTS).map_err(StoreError::of)?;
-        let mut events = Vec::new();
-        for entry in table.iter().map_err(StoreError::of)? {
-            let (key, bytes) = entry.map_err(StoreError::of)?;
-            if key.value().1 >= number {
-                events.push(parse(bytes.value())?);
-            }
-        }
-        Ok((events, next))
+    /// When the store cannot be read.
+    pub fn since(&self, number: u64) -> Result<News, StoreError> {
+        self.place.since(number)
     }
 
-    /// Everybody who has asked to be forgotten when the next event had that number or a later one.
+    /// Hands every event to `take`, by user and then in the order in which they came. One state of the store, whatever is written meanwhile. Blocks.
     ///
     /// # Errors
-    /// When the disk refuses.
-    pub fn erased_since(&self, number: u64) -> Result<BTreeSet<String>, StoreError> {
-        let database = self.database()?;
-        let reading = database.begin_read().map_err(StoreError::of)?;
-        let table = reading.open_table(ERASED).map_err(StoreError::of)?;
-        let mut users = BTreeSet::new();
-        for entry in table.iter().map_err(StoreError::of)? {
-            let (user, mark) = entry.map_err(StoreError::of)?;
-            if mark.value() >= number {
-                users.insert(user.value().to_owned());
-            }
-        }
-        Ok(users)
-    }
-
-    /// Where the refit of a model is kept.
-    pub fn model_path(&self, name: &str) -> PathBuf {
-        self.path.with_file_name(format!("{name}.cofactor"))
-    }
-
-    /// The first event that the refit of a model has not seen; `None` where there is no refit.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn trained_until(&self, name: &str) -> Result<Option<u64>, StoreError> {
-        let database = self.database()?;
-        let reading = database.begin_read().map_err(StoreError::of)?;
-        let table = reading.open_table(COUNTERS).map_err(StoreError::of)?;
-        let number = table.get(trained_key(name).as_str()).map_err(StoreError::of)?;
-        Ok(number.map(|number| number.value()))
-    }
-
-    /// Notes that the refit of a model, which is on the disk, has seen the events before that number. Blocks.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn trained(&self, name: &str, until: u64) -> Result<(), StoreError> {
-        self.writer.ask_blocking(|answer| Wish::Count(trained_key(name), until, answer))
-    }
-
-    /// Hands every event to `take`, by user and then in the order in which they came. One state of the store, whatever is written meanwhile.
-    ///
-    /// # Errors
-    /// When the disk refuses, or `take` does.
+    /// When the store cannot be read, or `take` refuses.
     pub fn each(&self, mut take: impl FnMut(Event) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let database = self.database()?;
-        let reading = database.begin_read().map_err(StoreError::of)?;
-        let table = reading.open_table(EVENTS).map_err(StoreError::of)?;
-        for entry in table.iter().map_err(StoreError::of)? {
-            let (_, bytes) = entry.map_err(StoreError::of)?;
-            take(parse(bytes.value())?)?;
-        }
-        Ok(())
+        self.place.each(&mut take)
     }
 
-    fn database(&self) -> Result<Arc<Database>, StoreError> {
-        self.database.load_full().ok_or_else(|| StoreError {
-            problem: "the store could not be opened again after a failure of the disk".to_owned(),
-            passing: true,
-        })
+    /// Where the refit of a model is kept; `None` where there is no folder for refits.
+    pub fn refit_path(&self, model: &str) -> Option<PathBuf> {
+        Some(self.refits.as_ref()?.join(format!("{model}.cofactor")))
+    }
+
+    /// The first event that a refit has not seen; `None` where the store knows nothing of it. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn trained_until(&self, refit: &Refit) -> Result<Option<u64>, StoreError> {
+        self.place.trained_until(refit)
+    }
+
+    /// Notes that a refit, which is on the disk, has seen the events before that number. Blocks.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn trained(&self, refit: Refit, until: u64) -> Result<(), StoreError> {
+        self.writer.ask_blocking(|answer| Wish::Trained(refit, until, answer))
+    }
+
+    /// Whether the store can be read; what is wrong with it although it can.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn state(&self) -> Result<Option<String>, StoreError> {
+        self.place.state()
+    }
+
+    /// Makes ready to answer [`Self::of_user_since`] from that number on. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn follow(&self, number: u64) -> Result<(), StoreError> {
+        self.place.follow(number)
+    }
+
+    /// Tells that nobody will ask [`Self::of_user_since`] for what came before that number.
+    pub fn learned(&self, number: u64) {
+        self.place.learned(number);
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Event, StoreError> {
-    serde_json::from_slice(bytes).map_err(|error| StoreError {
-        problem: format!("the store holds something that is no event: {error}"),
-        passing: false,
-    })
-}
-
-fn open(path: &Path) -> Result<Database, StoreError> {
-    let named =
-        |error: StoreError| StoreError { problem: format!("{}: {}", path.display(), error.problem), ..error };
-    let database = Database::create(path).map_err(StoreError::of).map_err(named)?;
-    prepare(&database).map_err(named)?;
-    Ok(database)
-}
-
-/// Makes the tables, so that readers find them.
-pub(super) fn prepare(database: &Database) -> Result<(), StoreError> {
-    let reading = database.begin_read().map_err(StoreError::of)?;
-    if reading.open_table(COUNTERS).is_ok() {
-        return Ok(());
-    }
-    drop(reading);
-    let writing = database.begin_write().map_err(StoreError::of)?;
-    writing.open_table(EVENTS).map_err(StoreError::of)?;
-    writing.open_table(IDS).map_err(StoreError::of)?;
-    writing.open_table(ERASED).map_err(StoreError::of)?;
-    writing.open_table(COUNTERS).map_err(StoreError::of)?;
-    writing.commit().map_err(StoreError::of)
+/// Seconds since 1970-01-01 UTC.
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }

@@ -1,4 +1,4 @@
-//! The store against what it promises: what was acknowledged is there, once, also after a failure of the disk.
+//! What only the store within this process can show: its lock, and a disk that fails. `tests/store.rs` has what any store promises.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,73 +6,25 @@ use std::sync::{Arc, Mutex};
 
 use redb::{Builder, StorageBackend};
 
-use super::store::prepare;
-use super::{Event, Kept, Store, StoreError};
+use super::disk::For;
+use super::embedded::{Embedded, prepare};
+use super::overlay::Overlay;
+use super::{Event, Store, StoreError};
 
-fn event(user: &str, item: &str, id: Option<&str>) -> Event {
-    Event {
-        user: user.to_owned(),
-        item: item.to_owned(),
-        value: 4.0,
-        time: Some(1_000),
-        id: id.map(str::to_owned),
-    }
+fn event(user: &str, item: &str) -> Event {
+    Event { user: user.to_owned(), item: item.to_owned(), value: 4.0, time: Some(1_000), id: None }
 }
 
-fn items(store: &Store, user: &str) -> Vec<String> {
-    store.of_user(user).unwrap().into_iter().map(|event| event.item).collect()
+async fn items(store: &Store, user: &str) -> Vec<String> {
+    store.of_user(user).await.unwrap().into_iter().map(|event| event.item).collect()
 }
 
 #[tokio::test]
-async fn events_come_back_in_their_order_also_after_a_restart() {
+async fn a_folder_is_for_one_service() {
     let folder = tempfile::tempdir().unwrap();
-    {
-        let store = Store::open(folder.path()).unwrap();
-        let kept = store.append(vec![event("a", "1", None), event("b", "2", None)]).await.unwrap();
-        assert_eq!(kept, Kept { accepted: 2, duplicates: 0 });
-        store.append(vec![event("a", "3", None)]).await.unwrap();
-        assert_eq!(items(&store, "a"), ["1", "3"]);
-        let second = Store::open(folder.path()).map(drop).unwrap_err();
-        assert!(second.problem.contains("events.redb"), "{second}");
-    }
-    // The thread that writes lets go of the file when it has seen that nobody is left.
-    let store = loop {
-        match Store::open(folder.path()) {
-            Ok(store) => break store,
-            Err(_) => std::thread::yield_now(),
-        }
-    };
-    assert_eq!(
-        (items(&store, "a"), items(&store, "b"), items(&store, "ab")),
-        (vec!["1".into(), "3".into()], vec!["2".into()], vec![])
-    );
-}
-
-#[tokio::test]
-async fn an_event_that_is_sent_again_counts_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
-    let events = || vec![event("a", "1", Some("x")), event("a", "2", Some("y"))];
-    store.append(events()).await.unwrap();
-    let again = store.append([events(), vec![event("a", "3", Some("z"))]].concat()).await.unwrap();
-    assert_eq!(again, Kept { accepted: 1, duplicates: 2 });
-    assert_eq!(items(&store, "a"), ["1", "2", "3"]);
-}
-
-#[tokio::test]
-async fn who_is_erased_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
-    store.append(vec![event("a", "1", Some("x")), event("b", "1", Some("w"))]).await.unwrap();
-    assert_eq!(store.erase("a").await.unwrap().events, 1);
-    let erased = |user: &str, number: u64| store.of_user_since(user, number).unwrap().erased;
-    assert!(items(&store, "a").is_empty() && erased("a", 0));
-    assert!(items(&store, "b") == ["1"] && !erased("b", 0));
-    // A model that has seen the third event and later ones was made without what was before.
-    assert!(erased("a", 2) && !erased("a", 3));
-    assert!(store.erased_since(2).unwrap().contains("a") && store.erased_since(3).unwrap().is_empty());
-    let again = store.append(vec![event("a", "1", Some("x"))]).await.unwrap();
-    assert_eq!(again.accepted, 1, "the id went with the event");
+    let _store = Store::open(folder.path()).unwrap();
+    let second = Store::open(folder.path()).map(drop).unwrap_err();
+    assert!(second.problem.contains("events.redb") && second.hint.contains("its own"), "{second}");
 }
 
 /// A disk in memory that can be told to be full.
@@ -115,20 +67,31 @@ impl StorageBackend for Disk {
 }
 
 #[tokio::test]
-async fn a_full_disk_refuses_and_what_was_kept_is_still_there_when_it_has_room() {
+async fn a_full_disk_refuses_and_is_read_all_the_while() {
     let disk = Disk::default();
     let opened = disk.clone();
-    let store = Store::with("memory".into(), move || {
-        let database = Builder::new().create_with_backend(opened.clone()).map_err(StoreError::of)?;
+    let embedded = Embedded::with(move |purpose| {
+        let database = match purpose {
+            For::Writing => Builder::new().create_with_backend(opened.clone()),
+            For::Reading => {
+                let overlay =
+                    Overlay::new(opened.clone()).map_err(|error| StoreError::of(redb::Error::Io(error)))?;
+                Builder::new().create_with_backend(overlay)
+            }
+        };
+        let database = database.map_err(StoreError::of)?;
         prepare(&database)?;
         Ok(database)
-    })
-    .unwrap();
-    store.append(vec![event("a", "1", None)]).await.unwrap();
+    });
+    let store = Store::embedded(embedded.unwrap());
+    store.append(vec![event("a", "1")]).await.unwrap();
     disk.full.store(true, Ordering::SeqCst);
-    let refused = store.append(vec![event("a", "2", None)]).await.unwrap_err();
-    assert!(refused.passing, "{refused}");
+    for _ in 0..3 {
+        let refused = store.append(vec![event("a", "2")]).await.unwrap_err();
+        assert!(refused.passing, "{refused}");
+        assert_eq!(items(&store, "a").await, ["1"]);
+    }
     disk.full.store(false, Ordering::SeqCst);
-    store.append(vec![event("a", "3", None)]).await.unwrap();
-    assert_eq!(items(&store, "a"), ["1", "3"]);
+    store.append(vec![event("a", "3")]).await.unwrap();
+    assert_eq!(items(&store, "a").await, ["1", "3"]);
 }

@@ -1,14 +1,12 @@
 //! The one thread that writes. All that waits when it begins goes into one commit, so that the disk is asked once for many.
 
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::Instant;
 
-use redb::{Database, ReadableTable, Table, WriteTransaction};
 use tokio::sync::oneshot;
 
-use super::store::{COUNTERS, ERASED, EVENTS, IDS, NEXT, Shared, StoreError};
-use super::{Erased, Event, Kept};
+use super::store::Refit;
+use super::{Erased, Event, Kept, StoreError};
 
 /// So many requests may wait for the disk.
 const WAITING: usize = 1_024;
@@ -21,7 +19,28 @@ type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) enum Wish {
     Append(Vec<Event>, Answer<Kept>),
     Erase(String, Answer<Erased>),
-    Count(String, u64, Answer<()>),
+    Trained(Refit, u64, Answer<()>),
+}
+
+/// What became of a wish.
+pub(super) enum Done {
+    Kept(Kept),
+    Erased(Erased),
+    Noted,
+}
+
+/// Where things are written.
+pub(super) trait Writes: Send + 'static {
+    /// Writes all of them, in their order, or none: returns when they are on the disk, with what became of each.
+    fn commit(&mut self, batch: &[Wish]) -> Result<Vec<Done>, StoreError>;
+
+    /// When it wants to [`Self::look`] for itself; `None`: never.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Looks what others have written.
+    fn look(&mut self) {}
 }
 
 /// How to reach the thread. It ends with the last of these.
@@ -29,23 +48,20 @@ pub(super) enum Wish {
 pub(super) struct Writer(SyncSender<Wish>);
 
 impl Writer {
-    pub(super) fn start(
-        database: Shared,
-        open: impl Fn() -> Result<Database, StoreError> + Send + 'static,
-    ) -> Self {
+    pub(super) fn start(place: impl Writes) -> Self {
         let (sender, wishes) = sync_channel(WAITING);
-        std::thread::spawn(move || write(&wishes, &database, open));
+        std::thread::spawn(move || write(&wishes, place));
         Self(sender)
     }
 
     /// Hands a wish to the thread and waits for what became of it.
     pub(super) async fn ask<T>(&self, wish: impl FnOnce(Answer<T>) -> Wish) -> Result<T, StoreError> {
-        self.send(wish)?.await.unwrap_or_else(|_| Err(passing("the store is closing")))
+        self.send(wish)?.await.unwrap_or_else(|_| Err(StoreError::passing("the store is closing")))
     }
 
     /// The same for a thread that may wait.
     pub(super) fn ask_blocking<T>(&self, wish: impl FnOnce(Answer<T>) -> Wish) -> Result<T, StoreError> {
-        self.send(wish)?.blocking_recv().unwrap_or_else(|_| Err(passing("the store is closing")))
+        self.send(wish)?.blocking_recv().unwrap_or_else(|_| Err(StoreError::passing("the store is closing")))
     }
 
     fn send<T>(
@@ -55,53 +71,53 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         match self.0.try_send(wish(answer)) {
             Ok(()) => Ok(answered),
-            Err(TrySendError::Full(_)) => Err(passing("too many requests wait for the disk")),
-            Err(TrySendError::Disconnected(_)) => Err(passing("the store is closing")),
+            Err(TrySendError::Full(_)) => Err(StoreError::passing("too many requests wait for the disk")),
+            Err(TrySendError::Disconnected(_)) => Err(StoreError::passing("the store is closing")),
         }
     }
 }
 
-fn passing(problem: &str) -> StoreError {
-    StoreError { problem: problem.to_owned(), passing: true }
+fn write(wishes: &Receiver<Wish>, mut place: impl Writes) {
+    loop {
+        let first = match place.due() {
+            None => wishes.recv().map_err(RecvTimeoutError::from),
+            Some(due) => wishes.recv_timeout(due.saturating_duration_since(Instant::now())),
+        };
+        match first {
+            Ok(first) => {
+                carry_out(together(first, wishes), &mut place);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        // However much there is to write, the look at what others have written is not put off.
+        if place.due().is_some_and(|due| due <= Instant::now()) {
+            place.look();
+        }
+    }
 }
 
-fn write(wishes: &Receiver<Wish>, database: &Shared, open: impl Fn() -> Result<Database, StoreError>) {
-    while let Ok(first) = wishes.recv() {
-        let batch = together(first, wishes);
-        let outcome = current(database, &open).and_then(|database| commit(&database, &batch));
-        match outcome {
-            Ok(done) => answer(batch, done),
-            Err(error) => {
-                tracing::error!(%error, "the store could not write");
-                // After a failure of the disk a database takes no more transactions: it is opened again for the next.
-                database.store(None);
-                refuse(batch, &error);
-                if let Err(error) = current(database, &open) {
-                    tracing::error!(%error, "the store could not be opened again");
-                }
+fn carry_out(batch: Vec<Wish>, place: &mut impl Writes) {
+    match place.commit(&batch) {
+        Ok(done) => answer(batch, done),
+        // One of them is refused for good: nobody else's shall fail with it.
+        Err(error) if !error.passing && batch.len() > 1 => {
+            for wish in batch {
+                carry_out(vec![wish], place);
             }
         }
+        Err(error) => {
+            tracing::error!(%error, "the store could not write");
+            refuse(batch, &error);
+        }
     }
-}
-
-/// The database, opened again if it has to be.
-fn current(
-    shared: &Shared,
-    open: &impl Fn() -> Result<Database, StoreError>,
-) -> Result<Arc<Database>, StoreError> {
-    if let Some(database) = shared.load_full() {
-        return Ok(database);
-    }
-    let database = Arc::new(open()?);
-    shared.store(Some(Arc::clone(&database)));
-    Ok(database)
 }
 
 /// The first wish and those that wait behind it.
 fn together(first: Wish, wishes: &Receiver<Wish>) -> Vec<Wish> {
     let size = |wish: &Wish| match wish {
         Wish::Append(events, _) => events.len(),
-        Wish::Erase(..) | Wish::Count(..) => 1,
+        Wish::Erase(..) | Wish::Trained(..) => 1,
     };
     let mut events = size(&first);
     let mut batch = vec![first];
@@ -113,104 +129,13 @@ fn together(first: Wish, wishes: &Receiver<Wish>) -> Vec<Wish> {
     batch
 }
 
-/// What became of a wish.
-enum Done {
-    Kept(Kept),
-    Erased(Erased),
-    Counted,
-}
-
-/// Writes all of them, in their order, in one transaction: returns when it is on the disk.
-fn commit(database: &Database, batch: &[Wish]) -> Result<Vec<Done>, StoreError> {
-    let writing = database.begin_write().map_err(StoreError::of)?;
-    let done = {
-        let mut tables = Tables::open(&writing)?;
-        batch
-            .iter()
-            .map(|wish| match wish {
-                Wish::Append(events, _) => tables.append(events).map(Done::Kept),
-                Wish::Erase(user, _) => tables.erase(user).map(Done::Erased),
-                Wish::Count(name, number, _) => tables.count(name, *number).map(|()| Done::Counted),
-            })
-            .collect::<Result<Vec<Done>, StoreError>>()?
-    };
-    writing.commit().map_err(StoreError::of)?;
-    Ok(done)
-}
-
-struct Tables<'t> {
-    events: Table<'t, (&'static str, u64), &'static [u8]>,
-    ids: Table<'t, &'static str, u64>,
-    erased: Table<'t, &'static str, u64>,
-    counters: Table<'t, &'static str, u64>,
-}
-
-impl<'t> Tables<'t> {
-    fn open(writing: &'t WriteTransaction) -> Result<Self, StoreError> {
-        Ok(Self {
-            events: writing.open_table(EVENTS).map_err(StoreError::of)?,
-            ids: writing.open_table(IDS).map_err(StoreError::of)?,
-            erased: writing.open_table(ERASED).map_err(StoreError::of)?,
-            counters: writing.open_table(COUNTERS).map_err(StoreError::of)?,
-        })
-    }
-
-    fn append(&mut self, events: &[Event]) -> Result<Kept, StoreError> {
-        let mut next = self.next()?;
-        let mut kept = Kept::default();
-        for event in events {
-            if let Some(id) = &event.id {
-                if self.ids.get(id.as_str()).map_err(StoreError::of)?.is_some() {
-                    kept.duplicates += 1;
-                    continue;
-                }
-                self.ids.insert(id.as_str(), next).map_err(StoreError::of)?;
-            }
-            let stamped = Event { time: event.time.or_else(|| Some(now())), ..event.clone() };
-            let bytes = serde_json::to_vec(&stamped)
-                .map_err(|error| StoreError { problem: error.to_string(), passing: false })?;
-            self.events.insert((event.user.as_str(), next), bytes.as_slice()).map_err(StoreError::of)?;
-            next += 1;
-            kept.accepted += 1;
-        }
-        self.count(NEXT, next)?;
-        Ok(kept)
-    }
-
-    /// The number of the next event.
-    fn next(&self) -> Result<u64, StoreError> {
-        let found = self.counters.get(NEXT).map_err(StoreError::of)?;
-        Ok(found.map_or(0, |number| number.value()))
-    }
-
-    fn count(&mut self, name: &str, number: u64) -> Result<(), StoreError> {
-        self.counters.insert(name, number).map(drop).map_err(StoreError::of)
-    }
-
-    fn erase(&mut self, user: &str) -> Result<Erased, StoreError> {
-        let mut erased = Erased::default();
-        let gone = self.events.extract_from_if((user, 0)..=(user, u64::MAX), |_, _| true);
-        for entry in gone.map_err(StoreError::of)? {
-            let (_, bytes) = entry.map_err(StoreError::of)?;
-            erased.events += 1;
-            // An id stays known while its event exists.
-            if let Ok(Event { id: Some(id), .. }) = serde_json::from_slice::<Event>(bytes.value()) {
-                self.ids.remove(id.as_str()).map_err(StoreError::of)?;
-            }
-        }
-        let next = self.next()?;
-        self.erased.insert(user, next).map_err(StoreError::of)?;
-        Ok(erased)
-    }
-}
-
 /// Whoever no longer waits gets no answer; the events are kept all the same.
 fn answer(batch: Vec<Wish>, done: Vec<Done>) {
     for (wish, done) in batch.into_iter().zip(done) {
         match (wish, done) {
             (Wish::Append(_, answer), Done::Kept(kept)) => drop(answer.send(Ok(kept))),
             (Wish::Erase(_, answer), Done::Erased(erased)) => drop(answer.send(Ok(erased))),
-            (Wish::Count(.., answer), Done::Counted) => drop(answer.send(Ok(()))),
+            (Wish::Trained(.., answer), Done::Noted) => drop(answer.send(Ok(()))),
             _ => unreachable!("what is done stands in the order of the wishes"),
         }
     }
@@ -221,12 +146,7 @@ fn refuse(batch: Vec<Wish>, error: &StoreError) {
         match wish {
             Wish::Append(_, answer) => drop(answer.send(Err(error.clone()))),
             Wish::Erase(_, answer) => drop(answer.send(Err(error.clone()))),
-            Wish::Count(.., answer) => drop(answer.send(Err(error.clone()))),
+            Wish::Trained(.., answer) => drop(answer.send(Err(error.clone()))),
         }
     }
-}
-
-/// Seconds since 1970-01-01 UTC.
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }

@@ -4,7 +4,8 @@ use cofactor_kernels::{from_half, to_half};
 
 use super::chains::Chains;
 use super::design::Design;
-use super::posterior::{Posterior, StepSamples, place};
+use super::posterior::Posterior;
+use super::samples::{Samples, StepSamples, place};
 use crate::data::ids::Item;
 use crate::data::ratings::Row;
 use crate::error::{Error, Result};
@@ -158,10 +159,10 @@ impl Folded {
     /// ```text
     /// θ = μ + Σ_i α(diag(λ) + α Σ_j h_j h_jᵀ)⁻¹ h_i ρ_i
     /// ```
-    fn new(model: &Posterior, slot: usize, history: Row<'_>) -> Self {
-        let (k, folding) = (model.k, &model.folding);
+    fn new(samples: &Samples, slot: usize, history: Row<'_>) -> Self {
+        let (k, folding) = (samples.k, &samples.folding);
         let sample = folding.which[slot] as usize;
-        let day = model.day_in(sample);
+        let day = samples.day_in(sample);
         let range = slot * (k + 1)..(slot + 1) * (k + 1);
         let wide = |entries: &[f32]| entries.iter().map(|&entry| f64::from(entry)).collect::<Vec<f64>>();
         let (mean, precision) = (wide(&folding.mean[range.clone()]), wide(&folding.precision[range]));
@@ -179,7 +180,7 @@ impl Folded {
             let level = gift[k] + inner(&gift[..k], &day.0) + inner(&gift[..k], &mean[..k]) + pairs;
             (gift[..k].to_vec(), level)
         };
-        let level = f64::from(model.intercept[sample]) + day.1 + mean[k] + inner(&mean[..k], &day.0);
+        let level = f64::from(samples.intercept[sample]) + day.1 + mean[k] + inner(&mean[..k], &day.0);
         let mut folded = Self {
             sample,
             prior: mean[..k].to_vec(),
@@ -191,12 +192,12 @@ impl Folded {
             day: day.0,
         };
         let values: Vec<f64> = history.values.iter().map(|&value| f64::from(value)).collect();
-        match &model.steps {
-            None => folded.solve(model, history, &values, &precision),
+        match &samples.steps {
+            None => folded.solve(samples, history, &values, &precision),
             Some(steps) => {
                 for _ in 0..ROUNDS {
-                    let hidden = folded.expect(model, history, steps);
-                    folded.solve(model, history, &hidden, &precision);
+                    let hidden = folded.expect(samples, history, steps);
+                    folded.solve(samples, history, &hidden, &precision);
                 }
             }
         }
@@ -205,10 +206,10 @@ impl Folded {
 
     /// The hidden numbers' means given the newcomer's weights as they are and the ratings: with u and l the thresholds' distances from the prediction,
     /// ŷ + (φ(l) − φ(u))/(Φ(u) − Φ(l)). In turn with [`Self::solve`] they lead to the most likely weights (Dempster, Laird & Rubin 1977).
-    fn expect(&self, model: &Posterior, history: Row<'_>, steps: &StepSamples) -> Vec<f64> {
+    fn expect(&self, samples: &Samples, history: Row<'_>, steps: &StepSamples) -> Vec<f64> {
         let thresholds = steps.of_sample(self.sample);
         let expected = |(item, value): (&Item, &f32)| {
-            let (q, level) = model.item_in(*item, self.sample);
+            let (q, level) = samples.item_in(*item, self.sample);
             let fit = self.latent(&q, level);
             // A rating between two levels counts as the nearer one.
             let nearer = |a: &f32, b: &f32| (a - value).abs().total_cmp(&(b - value).abs());
@@ -234,15 +235,15 @@ impl Folded {
     }
 
     /// The newcomer's weights, given the ratings or the hidden numbers in their place.
-    fn solve(&mut self, model: &Posterior, history: Row<'_>, values: &[f64], precision: &[f64]) {
-        let (k, alpha) = (model.k, f64::from(model.noise[self.sample]));
+    fn solve(&mut self, samples: &Samples, history: Row<'_>, values: &[f64], precision: &[f64]) {
+        let (k, alpha) = (samples.k, f64::from(samples.noise[self.sample]));
         let mut normal = vec![0.0; (k + 1) * (k + 1)];
         for (f, &lambda) in precision.iter().enumerate() {
             normal[f * (k + 1) + f] = lambda;
         }
         let mut terms = Vec::with_capacity(history.len());
         for (&item, value) in history.items.iter().zip(values) {
-            let (q, level) = model.item_in(item, self.sample);
+            let (q, level) = samples.item_in(item, self.sample);
             let mut h = self.meets(&q);
             for row in 0..=k {
                 for column in 0..=row {
@@ -282,7 +283,7 @@ impl Folded {
     }
 }
 
-impl Posterior {
+impl Samples {
     /// The rating that a sample expects by a prediction, which is the prediction itself if ratings are no steps.
     fn rating(&self, sample: usize, predicted: f64) -> f64 {
         let Some(steps) = &self.steps else { return predicted };
@@ -300,19 +301,19 @@ impl Posterior {
 
     /// The mean day in one sample.
     fn day_in(&self, sample: usize) -> (Vec<f64>, f64) {
-        entries(self.mean_day(), self.k, sample)
+        entries(self.days.row_or_mean(None), self.k, sample)
     }
 }
 
 fn entries(row: &[u16], k: usize, sample: usize) -> (Vec<f64>, f64) {
-    let entry = |f: usize| f64::from(from_half(row[place(k, f, sample)]));
+    let entry = |f: usize| f64::from(from_half(row[place(k + 1, f, sample)]));
     ((0..k).map(entry).collect(), entry(k))
 }
 
 impl<'a> Somebody<'a> {
     pub(super) fn new(model: &'a Posterior, history: Row<'a>) -> Self {
-        let slots = if history.is_empty() { 0 } else { model.folding.which.len() };
-        Self { model, folded: (0..slots).map(|slot| Folded::new(model, slot, history)).collect() }
+        let slots = if history.is_empty() { 0 } else { model.samples.folding.which.len() };
+        Self { model, folded: (0..slots).map(|slot| Folded::new(&model.samples, slot, history)).collect() }
     }
 }
 
@@ -321,7 +322,8 @@ impl Newcomer for Somebody<'_> {
         if self.folded.is_empty() {
             return self.model.predict_all(None, None, out);
         }
-        let k = self.model.k;
+        let samples = &self.model.samples;
+        let k = samples.k;
         let mut totals = vec![0.0_f64; out.len()];
         for folded in &self.folded {
             let mut vector: Vec<f64> = folded.day.iter().zip(&folded.prior).map(|(d, p)| d + p).collect();
@@ -335,12 +337,12 @@ impl Newcomer for Somebody<'_> {
                 level += valued[k] + inner(&valued[..k], &folded.context);
             }
             for (item, total) in totals.iter_mut().enumerate() {
-                let row = self.model.items.row(item);
-                let mut score = level + f64::from(from_half(row[place(k, k, folded.sample)]));
+                let row = samples.items.row(item);
+                let mut score = level + f64::from(from_half(row[place(k + 1, k, folded.sample)]));
                 for (f, entry) in vector.iter().enumerate() {
-                    score += entry * f64::from(from_half(row[place(k, f, folded.sample)]));
+                    score += entry * f64::from(from_half(row[place(k + 1, f, folded.sample)]));
                 }
-                *total += self.model.rating(folded.sample, score);
+                *total += samples.rating(folded.sample, score);
             }
         }
         for (out, total) in out.iter_mut().zip(totals) {
@@ -350,36 +352,37 @@ impl Newcomer for Somebody<'_> {
 
     /// In each sample the newcomer's weights are normal around their mean, and of them all it is the mixture.
     fn outlook(&self, item: Item) -> Option<Outlook> {
-        let model = self.model;
+        let Posterior { samples, reach, .. } = self.model;
         if self.folded.is_empty() {
-            return model.outlook(Query { user: None, item: Some(item), time: None });
+            return self.model.outlook(Query { user: None, item: Some(item), time: None });
         }
         let count = self.folded.len() as f64;
         let each = self.folded.iter().map(|folded| {
-            let (q, level) = model.item_in(item, folded.sample);
+            let (q, level) = samples.item_in(item, folded.sample);
             (folded.sample, folded.latent(&q, level), folded.doubt(&q))
         });
         let predicted = self.parts(item).sum();
-        let Some(steps) = &model.steps else {
+        let Some(steps) = &samples.steps else {
             let square = |(sample, fit, doubt): (usize, f64, f64)| {
-                (fit - f64::from(predicted)).powi(2) + doubt + 1.0 / f64::from(model.noise[sample])
+                (fit - f64::from(predicted)).powi(2) + doubt + 1.0 / f64::from(samples.noise[sample])
             };
-            return Some(Outlook::normal((each.map(square).sum::<f64>() / count).sqrt() as f32));
+            let sd = (each.map(square).sum::<f64>() / count).sqrt();
+            return Some(Outlook::number(sd as f32, reach.clone()));
         };
-        let mut passed = vec![0.0; steps.values.len() - 1];
+        let mut passed = vec![0.0; steps.count()];
         for (sample, fit, doubt) in each {
             for (passed, threshold) in passed.iter_mut().zip(steps.of_sample(sample)) {
                 *passed += cumulative((fit - f64::from(threshold)) / (1.0 + doubt).sqrt()) / count;
             }
         }
-        Some(Outlook::steps(&steps.values, passed, predicted, model.reach.clone()))
+        Some(Outlook::steps(&steps.values, passed, predicted, reach.clone()))
     }
 
     fn parts(&self, item: Item) -> Parts {
-        let model = self.model;
-        let k = model.k;
+        let samples = &self.model.samples;
+        let k = samples.k;
         if self.folded.is_empty() {
-            let ask = |item| model.predict(Query { user: None, item, time: None });
+            let ask = |item| self.model.predict(Query { user: None, item, time: None });
             let mean = ask(None);
             return Parts { mean, item_bias: ask(Some(item)) - mean, prior: 0.0, shares: Vec::new() };
         }
@@ -387,16 +390,16 @@ impl Newcomer for Somebody<'_> {
         let (mut mean, mut item_bias, mut prior) = (0.0, 0.0, 0.0);
         let mut shares = vec![(0.0, 0.0); self.folded[0].given.len()];
         for folded in &self.folded {
-            let (q, level) = model.item_in(item, folded.sample);
-            let told = |latent: f64| model.rating(folded.sample, latent);
-            let intercept = f64::from(model.intercept[folded.sample]);
+            let (q, level) = samples.item_in(item, folded.sample);
+            let told = |latent: f64| samples.rating(folded.sample, latent);
+            let intercept = f64::from(samples.intercept[folded.sample]);
             let before = folded.level + level + inner(&folded.day, &q) + inner(&folded.prior, &q);
             let after = folded.latent(&q, level);
             mean += told(intercept) / count;
             item_bias += (told(intercept + level) - told(intercept)) / count;
             prior += (told(before) - told(intercept + level)) / count;
             // Of steps the parts are told by the slope of the secant, so that they still add up.
-            let slope = match &model.steps {
+            let slope = match &samples.steps {
                 None => 1.0,
                 Some(_) if (after - before).abs() < 1e-3 => {
                     (told(before + 1e-2) - told(before - 1e-2)) / 2e-2

@@ -5,7 +5,7 @@
 
 use super::chains::{Chains, REFRESH};
 use super::design::Design;
-use super::posterior::Keeper;
+use super::keeper::Keeper;
 use crate::error::{Error, Result};
 use crate::fit::model::Tensors;
 use crate::fit::run::Interrupt;

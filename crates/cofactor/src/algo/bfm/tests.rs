@@ -7,9 +7,10 @@ use cofactor_kernels::gibbs::{Noise, twin};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::chains::{Chains, Hyper, VAGUE, Weights, gamma, normal};
+use super::chains::Chains;
 use super::design::{Design, Lists, Parts};
 use super::posterior::Posterior;
+use super::weights::{Hyper, VAGUE, Weights, gamma, normal};
 use super::{Bfm, Target};
 use crate::data::ids::User;
 use crate::data::ratings::{Duplicates, Rating, Ratings, RatingsBuilder, Row};

@@ -2,7 +2,8 @@
 //!
 //! Factors may trade places from chain to chain, so of their precisions only what all factors together allow is comparable: √(Σ_f 1/λ_gf).
 
-use super::chains::{Chains, Weights};
+use super::chains::Chains;
+use super::weights::Weights;
 use crate::error::{Error, Result};
 use crate::fit::model::{Tensors, Trace};
 

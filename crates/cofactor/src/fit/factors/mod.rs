@@ -12,11 +12,17 @@ use cofactor_kernels::{self as kernels, Isa, Link};
 
 pub use matrix::{Matrix, mean_of_rows};
 pub use prior::{Prior, cholesky, cholesky_solve};
+use rayon::prelude::*;
 
 use super::model::{Model, Newcomer, Query, Tensors};
 use crate::data::ids::{Item, User};
 use crate::data::ratings::{Row, Time};
 use crate::error::{Error, Result};
+
+/// So many items are scored at a time: their scores stay in the first-level cache until the biases are added.
+const PART: usize = 4_096;
+/// From so many items on, handing parts to other threads takes less time than it saves.
+const LARGE: usize = 1 << 16;
 
 /// Biases and factors, with what stands for somebody or something unknown.
 #[derive(Debug, Clone)]
@@ -78,11 +84,23 @@ impl Factors {
         }
     }
 
-    /// The predictions for all items by a user's vector (k entries) and bias; `out` has n entries.
+    /// The predictions for all items by a user's vector (k entries) and bias; `out` has n entries. Of a large catalogue, the threads of the pool that this is called in take parts; outside of a
+    /// pool one thread does it all.
     pub fn score_all(&self, factors: &[f32], bias: f32, out: &mut [f32]) {
-        kernels::dot_rows(self.isa, &self.padded(factors), self.items.as_slice(), out);
-        for (score, item_bias) in out.iter_mut().zip(&self.item_bias) {
-            *score = self.link.value(*score + (self.mean + bias + item_bias));
+        let vector = self.padded(factors);
+        let score = |(part, out): (usize, &mut [f32])| {
+            let items = part * PART..part * PART + out.len();
+            let stride = self.items.stride();
+            let rows = &self.items.as_slice()[items.start * stride..items.end * stride];
+            kernels::dot_rows(self.isa, &vector, rows, out);
+            for (score, item_bias) in out.iter_mut().zip(&self.item_bias[items]) {
+                *score = self.link.value(*score + (self.mean + bias + item_bias));
+            }
+        };
+        if out.len() >= LARGE && rayon::current_thread_index().is_some() {
+            out.par_chunks_mut(PART).enumerate().for_each(score);
+        } else {
+            out.chunks_mut(PART).enumerate().for_each(score);
         }
     }
 

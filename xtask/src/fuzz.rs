@@ -1,0 +1,59 @@
+//! The check `fuzz`: builds the programs of `fuzz/` with counters in every branch and lets libFuzzer drive each for a while.
+
+use std::path::{Path, absolute};
+use std::process::Command;
+
+use crate::run;
+
+const TARGETS: [&str; 4] = ["ratings", "history", "model_file", "requests"];
+/// What cargo-fuzz sets, but for the sanitizers, which need a nightly compiler. There is no unsafe code to watch over.
+const COUNTERS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 --cfg fuzzing";
+/// An input may not take longer, nor more memory in MB.
+const LIMITS: [&str; 3] = ["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"];
+
+/// Runs each target for so many seconds, 60 if nothing is said. What it finds interesting stays in `target/fuzz/corpus`, what breaks it in `target/fuzz/broken`.
+pub(crate) fn check(seconds: Option<&str>) -> Result<(), String> {
+    let seconds: u32 =
+        seconds.unwrap_or("60").parse().map_err(|_| "usage: cargo xtask fuzz [SECONDS]".to_owned())?;
+    let home = absolute("target/fuzz").map_err(|error| error.to_string())?;
+    let (corpus, broken) = (home.join("corpus"), home.join("broken"));
+    std::fs::create_dir_all(&broken).map_err(|error| format!("{}: {error}", broken.display()))?;
+    let host = host()?;
+    let mut build = Command::new("cargo");
+    build.args([
+        "build",
+        "--release",
+        "--manifest-path",
+        "fuzz/Cargo.toml",
+        "--target",
+        &host,
+        "--target-dir",
+    ]);
+    run(build.arg(&home).env("RUSTFLAGS", COUNTERS))?;
+    let programs = home.join(&host).join("release");
+    run(Command::new(programs.join("seeds")).arg(&corpus))?;
+    for target in TARGETS {
+        eprintln!("xtask: fuzz: {target} for {seconds} s");
+        let mut fuzzer = Command::new(programs.join(target));
+        fuzzer.args(LIMITS).arg(format!("-max_total_time={seconds}"));
+        fuzzer.arg(format!("-artifact_prefix={}/{target}-", broken.display()));
+        fuzzer.arg(corpus.join(target)).env("COFACTOR_FUZZ_MODEL", model(&corpus));
+        run(&mut fuzzer)?;
+    }
+    Ok(())
+}
+
+/// The model that the service under test serves.
+fn model(corpus: &Path) -> std::path::PathBuf {
+    corpus.join("model_file").join("seed-mf.cofactor")
+}
+
+/// The compiler's own target.
+fn host() -> Result<String, String> {
+    let output =
+        Command::new("rustc").arg("-vV").output().map_err(|error| format!("cannot start rustc: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or_else(|| "rustc -vV names no host".to_owned())
+}
