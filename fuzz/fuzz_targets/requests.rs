@@ -27,6 +27,7 @@ fn service() -> &'static Service {
     SERVICE.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = Store::open(folder.path()).expect("a store in an empty folder");
+        #[expect(clippy::disallowed_methods, reason = "a program reads its environment")]
         let model = std::env::var("COFACTOR_FUZZ_MODEL").expect("COFACTOR_FUZZ_MODEL names a model file");
         let served = Served::open_with(Path::new(&model), &store).expect("a model file of the seeds");
         let settings = Settings {

@@ -19,29 +19,31 @@ pub(crate) fn check(seconds: Option<&str>) -> Result<(), String> {
     let home = absolute("target/fuzz").map_err(|error| error.to_string())?;
     let (corpus, broken) = (home.join("corpus"), home.join("broken"));
     std::fs::create_dir_all(&broken).map_err(|error| format!("{}: {error}", broken.display()))?;
+    // Nothing in it calls libFuzzer, so it would not link with counters.
+    run(Command::new("cargo")
+        .args(["run", "--quiet", "--package", "cofactor-fuzz", "--bin", "fuzz_seeds", "--"])
+        .arg(&corpus))?;
     let host = host()?;
     let mut build = Command::new("cargo");
-    build.args([
-        "build",
-        "--release",
-        "--manifest-path",
-        "fuzz/Cargo.toml",
-        "--target",
-        &host,
-        "--target-dir",
-    ]);
-    run(build.arg(&home).env("RUSTFLAGS", COUNTERS))?;
-    let programs = home.join(&host).join("release");
-    run(Command::new(programs.join("seeds")).arg(&corpus))?;
+    build.args(["build", "--package", "cofactor-fuzz", "--profile", "fuzz", "--target", &host]);
+    for target in TARGETS {
+        build.arg("--bin").arg(program(target));
+    }
+    run(build.arg("--target-dir").arg(&home).env("RUSTFLAGS", COUNTERS))?;
+    let programs = home.join(&host).join("fuzz");
     for target in TARGETS {
         eprintln!("xtask: fuzz: {target} for {seconds} s");
-        let mut fuzzer = Command::new(programs.join(target));
+        let mut fuzzer = Command::new(programs.join(program(target)));
         fuzzer.args(LIMITS).arg(format!("-max_total_time={seconds}"));
         fuzzer.arg(format!("-artifact_prefix={}/{target}-", broken.display()));
         fuzzer.arg(corpus.join(target)).env("COFACTOR_FUZZ_MODEL", model(&corpus));
         run(&mut fuzzer)?;
     }
     Ok(())
+}
+
+fn program(target: &str) -> String {
+    format!("fuzz_{target}")
 }
 
 /// The model that the service under test serves.
