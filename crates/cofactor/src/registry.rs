@@ -27,6 +27,7 @@ pub static ALGORITHMS: &[Entry] = &[
     Entry::of::<algo::ials::Ials>(),
     Entry::of::<algo::bpr::Bpr>(),
     Entry::of::<algo::logistic::Logistic>(),
+    Entry::of::<algo::ccl::Ccl>(),
     Entry::of::<algo::chebycf::ChebyCf>(),
 ];
 

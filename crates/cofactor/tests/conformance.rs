@@ -346,6 +346,7 @@ fn what_others_of_the_same_taste_take_is_ranked_first() {
             "ials" => (&[("factors", "2")], 0.99),
             "logistic" => (&[("factors", "2"), ("reg", "0.6"), ("epochs", "100")], 0.99),
             "bpr" => (&[("factors", "4"), ("epochs", "100")], 0.99),
+            "ccl" => (&[("factors", "4"), ("weight", "3"), ("group", "8"), ("epochs", "40")], 0.99),
             "chebycf" => (&[("rank", "2")], 0.99),
             // It knows no tastes.
             "popular" => (&[], 0.4),

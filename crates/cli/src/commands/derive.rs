@@ -23,7 +23,7 @@ Examples:
   cofactor derive svdpp --json                      for a program: formulas, steps, SymPy texts
 
 Each rule is applied step by step and named. This differentiates one family of models (sums over
-ratings, inner products, norms, powers, σ and ln); it is no computer algebra system.
+ratings, inner products, norms, powers, σ, ln and max(0, ·)); it is no computer algebra system.
 
 --check compares three ways to the same numbers at random points: the symbolic gradient, central finite
 differences of the objective, and a step of the training itself. It ends with 1 if they differ by more

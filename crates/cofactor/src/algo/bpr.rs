@@ -55,14 +55,13 @@ use std::ops::ControlFlow;
 
 use cofactor_kernels::{Contrast, Contrasted, Link, Pull, Triples, contrast, sigmoid};
 use rand::RngExt;
-use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use crate::data::ids::{Item, User};
 use crate::data::ratings::{Ratings, Row, Time};
 use crate::error::{Error, Result};
 use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
-use crate::fit::factors::{Factors, Matrix, Prior};
+use crate::fit::factors::{Factors, Prior};
 use crate::fit::model::{Model, Newcomer, Parts, Query, Share, Tensors};
 use crate::fit::objective::{
     Expr, Method, Objective, Sample, Set, Training, Unknown, Visits, dot as product, ln, logistic, named,
@@ -70,7 +69,7 @@ use crate::fit::objective::{
 };
 use crate::fit::rng::{Purpose, stream};
 use crate::fit::run::Run;
-use crate::fit::sweep::rows;
+use crate::fit::sweep::noise;
 use crate::fit::taken::{IMPLICIT_FROM, is_taken, taken};
 use crate::fit::triples::Draws;
 
@@ -218,20 +217,8 @@ const HINT: &str = "lower `rate`, or raise `reg`";
 impl Bpr {
     /// Factors at their start. Who took nothing and what nobody took get no noise.
     fn start(&self, taken: &Ratings, run: &Run<'_>) -> Factors {
-        let (k, seed) = (self.factors, run.seed());
-        let spread = self.spread / (k as f64).sqrt();
-        let noisy = |counts: &[usize], purpose: Purpose| {
-            let mut matrix = Matrix::zeros(counts.len(), k);
-            rows(run.pool(), &mut matrix, |row, entries| {
-                let mut stream = stream(seed, purpose, row as u64);
-                let spread = if counts[row] == 0 { 0.0 } else { spread };
-                for entry in &mut entries[..k] {
-                    let noise: f64 = StandardNormal.sample(&mut stream);
-                    *entry = (spread * noise) as f32;
-                }
-            });
-            matrix
-        };
+        let k = self.factors;
+        let noisy = |counts: &[usize], purpose: Purpose| noise(run, purpose, counts, k, self.spread);
         Factors {
             isa: run.isa(),
             link: Link::Identity,

@@ -70,7 +70,6 @@ use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 use cofactor_kernels::{Isa, Link, Samples, dot};
-use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use crate::data::ids::{Item, User};
@@ -83,9 +82,9 @@ use crate::fit::objective::{
     Expr, Method, Objective, Sample, Set, Training, Unknown, Visits, dot as product, named, penalty, power,
     scalar, size, square, squared_norm, sum, vector,
 };
-use crate::fit::rng::{Purpose, stream};
+use crate::fit::rng::Purpose;
 use crate::fit::run::{Run, thread_pool};
-use crate::fit::sweep::{rows, solve_rows};
+use crate::fit::sweep::{noise, solve_rows};
 use crate::fit::taken::{IMPLICIT_FROM, is_taken, nothing};
 use crate::fit::whole::{Fixed, Solver, gram};
 
@@ -378,16 +377,7 @@ impl Ials {
     /// Items at their start, everything else at zero. What nobody has taken gets no noise.
     fn start(&self, sweep: &Sweep<'_>, run: &Run<'_>) -> Factors {
         let (m, n, k) = (sweep.said.users(), sweep.said.items(), self.factors);
-        let (seed, spread) = (run.seed(), self.spread / (k as f64).sqrt());
-        let mut items = Matrix::zeros(n, k);
-        rows(run.pool(), &mut items, |item, entries| {
-            let mut stream = stream(seed, Purpose::ItemFactors, item as u64);
-            let spread = if sweep.counts[item] == 0 { 0.0 } else { spread };
-            for entry in &mut entries[..k] {
-                let noise: f64 = StandardNormal.sample(&mut stream);
-                *entry = (spread * noise) as f32;
-            }
-        });
+        let items = noise(run, Purpose::ItemFactors, &sweep.counts, k, self.spread);
         Factors {
             isa: run.isa(),
             link: Link::Identity,

@@ -49,7 +49,6 @@ use std::ops::ControlFlow;
 use cofactor_kernels::{
     Isa, LANES, Link, NormalEquations, Rows, Samples, add_product, dot, sigmoid, sigmoids,
 };
-use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -63,15 +62,12 @@ use crate::fit::objective::{
     Expr, Method, Objective, Sample, Set, Training, Unknown, Visits, dot as product, ln, logistic, named,
     penalty, scalar, squared_norm, sum, vector,
 };
-use crate::fit::rng::{Purpose, stream};
+use crate::fit::rng::Purpose;
 use crate::fit::run::{Interrupt, Run};
-use crate::fit::sweep::rows;
+use crate::fit::sweep::noise;
 use crate::fit::taken::{IMPLICIT_FROM, is_taken, taken};
+use crate::fit::tiles::{CHUNK, Columns, TILE};
 
-/// Rows that are moved together, so that each row of the other side is read once for all of them.
-const TILE: usize = 64;
-/// Rows of the other side whose products stand side by side; a multiple of 16.
-const CHUNK: usize = 256;
 /// Newton's method is at its end after a handful of steps.
 const MOST_STEPS: usize = 40;
 
@@ -190,20 +186,8 @@ fn active(counts: &[usize]) -> Vec<u32> {
 impl Logistic {
     /// Factors at their start. Who took nothing and what nobody took get no noise.
     fn start(&self, taken: &Ratings, run: &Run<'_>) -> Factors {
-        let (k, seed) = (self.factors, run.seed());
-        let spread = self.spread / (k as f64).sqrt();
-        let noisy = |counts: &[usize], purpose: Purpose| {
-            let mut matrix = Matrix::zeros(counts.len(), k);
-            rows(run.pool(), &mut matrix, |row, entries| {
-                let mut stream = stream(seed, purpose, row as u64);
-                let spread = if counts[row] == 0 { 0.0 } else { spread };
-                for entry in &mut entries[..k] {
-                    let noise: f64 = StandardNormal.sample(&mut stream);
-                    *entry = (spread * noise) as f32;
-                }
-            });
-            matrix
-        };
+        let k = self.factors;
+        let noisy = |counts: &[usize], purpose: Purpose| noise(run, purpose, counts, k, self.spread);
         Factors {
             isa: run.isa(),
             link: Link::Identity,
@@ -335,8 +319,7 @@ struct Fixed<'a> {
     count: usize,
     rows: Matrix,
     biases: Vec<f32>,
-    /// Of each chunk, the first coordinate of all its rows, then the second, and so on.
-    columns: Vec<f32>,
+    columns: Columns,
 }
 
 impl<'a> Fixed<'a> {
@@ -346,16 +329,13 @@ impl<'a> Fixed<'a> {
         // Never half a vector wide, which products do not take.
         let mut rows = Matrix::zeros(whole, k.max(LANES));
         let (mut places, mut biases) = (vec![0; matrix.rows()], vec![0.0; whole]);
-        let mut columns = vec![0.0; whole * k];
+        let mut columns = Columns::zeros(count, k);
         for (place, &row) in active.iter().enumerate() {
             let entries = matrix.row(row as usize);
             rows.row_mut(place)[..k].copy_from_slice(&entries[..k]);
             biases[place] = bias[row as usize];
             places[row as usize] = place as u32;
-            let chunk = &mut columns[place / CHUNK * CHUNK * k..];
-            for (f, &entry) in entries[..k].iter().enumerate() {
-                chunk[f * CHUNK + place % CHUNK] = entry;
-            }
+            columns.set(place, &entries[..k]);
         }
         Self { logistic, places, count, rows, biases, columns }
     }
@@ -406,8 +386,7 @@ impl<'a> Fixed<'a> {
                     *error = bias[row] + other;
                 }
             }
-            let columns = Rows { entries: &self.columns[first * k..], stride: CHUNK };
-            add_product(isa, [count, k, CHUNK], own, columns, &mut errors, CHUNK);
+            self.columns.add_products(isa, own, count, first / CHUNK, &mut errors);
             sigmoids(isa, &mut errors);
             // (3)
             for (row, errors) in errors.chunks_exact_mut(CHUNK).enumerate() {

@@ -4,6 +4,7 @@ pub mod als;
 pub mod baseline;
 pub mod bfm;
 pub mod bpr;
+pub mod ccl;
 pub mod chebycf;
 pub mod ease;
 pub mod ials;

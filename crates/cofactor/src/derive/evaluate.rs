@@ -202,11 +202,13 @@ impl Arithmetic for Numbers<'_> {
         match function {
             Function::Logistic => 1.0 / (1.0 + libm::exp(-a)),
             Function::Ln => libm::log(*a),
+            Function::PositivePart => a.max(0.0),
+            Function::Step => f64::from(*a > 0.0),
         }
     }
 }
 
-/// Texts that Python and SymPy read: the second coordinate of user 0's p is `p_u0_1`, e⁻ᶻ is `exp(-(z))`.
+/// Texts that Python and SymPy read: the second coordinate of user 0's p is `p_u0_1`, e⁻ᶻ is `exp(-(z))`, max(0, z) is `Max(0, z)`.
 pub(super) struct Python {
     /// k.
     pub(super) k: usize,
@@ -224,6 +226,7 @@ impl Python {
             "η" => "eta".to_owned(),
             "μ" => "mu".to_owned(),
             "ν" => "nu".to_owned(),
+            "ρ" => "rho".to_owned(),
             other => other.to_owned(),
         };
         let label = if symbol.label.is_empty() { String::new() } else { format!("_{}", symbol.label) };
@@ -267,6 +270,8 @@ impl Arithmetic for Python {
         match function {
             Function::Logistic => format!("(1 + exp(-({a})))**(-1)"),
             Function::Ln => format!("log({a})"),
+            Function::PositivePart => format!("Max(0, {a})"),
+            Function::Step => format!("Heaviside({a})"),
         }
     }
 }

@@ -34,6 +34,8 @@ pub enum Rule {
     Logistic,
     /// ∂ln f = f⁻¹·∂f.
     Logarithm,
+    /// ∂max(0, f) = [f > 0]·∂f.
+    PositivePart,
     /// Terms and factors put together.
     Simplified,
     /// What is zero at the minimum.
@@ -67,6 +69,7 @@ impl Rule {
             Self::InnerProduct => "inner product (product rule)",
             Self::Logistic => "logistic curve, chain rule",
             Self::Logarithm => "logarithm, chain rule",
+            Self::PositivePart => "positive part, chain rule",
             Self::Simplified => "simplified",
             Self::SetToZero => "zero at the minimum",
             Self::Gathered => "unknowns gathered",
@@ -87,6 +90,7 @@ impl Rule {
             Self::InnerProduct => "∂(aᵀb) = (∂a)ᵀb + (∂b)ᵀa",
             Self::Logistic => "∂σ(f) = σ(f)(1 − σ(f))·∂f",
             Self::Logarithm => "∂ln f = f⁻¹·∂f",
+            Self::PositivePart => "∂max(0, f) = [f > 0]·∂f, with [f > 0] = 1 where f > 0, else 0",
             Self::Gathered => "(aᵀb)c = (c bᵀ)a, divided by the common factor",
             Self::Start | Self::Definition(_) | Self::Simplified | Self::SetToZero => "",
         }
@@ -118,6 +122,9 @@ impl Rule {
             }
             Expr::Call(Function::Ln, a) => {
                 (Self::Logarithm, Expr::Power(a.clone(), Box::new(Expr::Number(-1.0))) * d(a))
+            }
+            Expr::Call(Function::PositivePart, a) => {
+                (Self::PositivePart, Expr::Call(Function::Step, a.clone()) * d(a))
             }
             _ => return Err(outside(by, of)),
         })
@@ -196,7 +203,7 @@ fn outside(by: &Symbol, of: &Expr) -> Error {
             unicode(&Expr::Symbol(*by)),
             unicode(of)
         ),
-        "write the objective with sums over Ω or over the sets of a row, inner products, norms, squares, σ and ln",
+        "write the objective with sums over Ω or over the sets of a row, inner products, norms, squares, σ, ln and max(0, ·)",
     )
 }
 

@@ -17,6 +17,7 @@ pub mod sets;
 pub(crate) mod square;
 pub mod sweep;
 pub mod taken;
+pub mod tiles;
 pub(crate) mod top;
 pub mod triples;
 pub mod whole;

@@ -12,6 +12,7 @@
 use cofactor_kernels::{Block, Entry, Pace};
 use rand::RngExt;
 use rand::seq::SliceRandom;
+use rand_distr::{Distribution, StandardNormal};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
@@ -279,6 +280,21 @@ pub fn rows(pool: &ThreadPool, matrix: &mut Matrix, fill: impl Fn(usize, &mut [f
     let stride = matrix.stride();
     let all = matrix.as_mut_slice().par_chunks_mut(stride).enumerate().with_min_len(64);
     pool.install(|| all.for_each(|(row, entries)| fill(row, entries)));
+}
+
+/// Rows of k entries drawn from the run's seed, each entry with a standard deviation of spread/√k. Rows that have nothing to say, whose count is zero, are zero.
+pub fn noise(run: &Run<'_>, purpose: Purpose, counts: &[usize], k: usize, spread: f64) -> Matrix {
+    let (seed, spread) = (run.seed(), spread / (k as f64).sqrt());
+    let mut matrix = Matrix::zeros(counts.len(), k);
+    rows(run.pool(), &mut matrix, |row, entries| {
+        let mut stream = rng::stream(seed, purpose, row as u64);
+        let spread = if counts[row] == 0 { 0.0 } else { spread };
+        for entry in &mut entries[..k] {
+            let noise: f64 = StandardNormal.sample(&mut stream);
+            *entry = (spread * noise) as f32;
+        }
+    });
+    matrix
 }
 
 /// Until the run is interrupted, gives `solve` each row of a matrix of at least one column with its bias, in parallel, and scratch that it need not clear; returns the sum of

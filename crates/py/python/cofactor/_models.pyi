@@ -19,6 +19,7 @@ __all__ = [
     "IALS",
     "BPR",
     "Logistic",
+    "CCL",
     "Chebycf",
 ]
 
@@ -274,6 +275,22 @@ class Logistic(Model):
         epochs: int | None = None,
         spread: float | None = None,
         preset: None = None,
+        seed: int = 42,
+        threads: int = 0,
+    ) -> None: ...
+
+class CCL(Model):
+    def __init__(
+        self,
+        *,
+        implicit_from: float | None = None,
+        factors: int | None = None,
+        margin: float | None = None,
+        weight: float | None = None,
+        rate: float | None = None,
+        group: int | None = None,
+        epochs: int | None = None,
+        preset: Literal['gowalla'] | None = None,
         seed: int = 42,
         threads: int = 0,
     ) -> None: ...

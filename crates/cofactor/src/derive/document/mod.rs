@@ -102,7 +102,7 @@ pub(super) fn remark(part: &Part) -> Option<&'static str> {
 }
 
 /// What the derivation is limited to.
-pub(super) const FAMILY: &str = "Derived by rules for this family of models (sums over ratings, inner products, norms, powers, σ and ln); it is no computer algebra system.";
+pub(super) const FAMILY: &str = "Derived by rules for this family of models (sums over ratings, inner products, norms, powers, σ, ln and max(0, ·)); it is no computer algebra system.";
 
 /// What the letters that count something mean; every model has the same.
 pub(super) const COUNTS: &str =

@@ -19,6 +19,7 @@ fn letter(letter: &str) -> String {
         'λ' => r"\lambda",
         'μ' => r"\mu",
         'ν' => r"\nu",
+        'ρ' => r"\rho",
         'ω' => r"\omega",
         _ => "",
     };
@@ -85,6 +86,8 @@ impl Notation for Latex {
         match function {
             Function::Logistic => format!(r"\sigma\left({argument}\right)"),
             Function::Ln => format!(r"\ln\left({argument}\right)"),
+            Function::PositivePart => format!(r"\max\left(0, {argument}\right)"),
+            Function::Step => format!(r"\left[{argument} > 0\right]"),
         }
     }
 

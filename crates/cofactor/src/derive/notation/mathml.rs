@@ -115,11 +115,15 @@ impl Notation for MathMl {
     }
 
     fn call(&self, function: Function, argument: &str) -> String {
-        let name = match function {
-            Function::Logistic => "σ",
-            Function::Ln => "ln",
-        };
-        row(&format!("<mi>{name}</mi>{}", self.bracketed(argument)))
+        let named = |name: &str, argument: &str| row(&format!("<mi>{name}</mi>{}", self.bracketed(argument)));
+        match function {
+            Function::Logistic => named("σ", argument),
+            Function::Ln => named("ln", argument),
+            Function::PositivePart => named("max", &format!("<mn>0</mn>{}{argument}", mo(","))),
+            Function::Step => {
+                row(&format!("{}{argument}{}<mn>0</mn>{}", mo("["), mo("&gt;"), mo("]")))
+            }
+        }
     }
 
     fn bracketed(&self, inner: &str) -> String {

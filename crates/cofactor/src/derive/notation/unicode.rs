@@ -78,6 +78,8 @@ impl Notation for Unicode {
             Function::Logistic => format!("σ({argument})"),
             Function::Ln if argument.starts_with('σ') && argument.ends_with(')') => format!("ln {argument}"),
             Function::Ln => format!("ln({argument})"),
+            Function::PositivePart => format!("max(0, {argument})"),
+            Function::Step => format!("[{argument} > 0]"),
         }
     }
 

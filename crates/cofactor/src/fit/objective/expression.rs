@@ -1,4 +1,4 @@
-//! Objectives as expressions: sums over sets of ratings, inner products of factor vectors, their norms, squares, logistic curves and logarithms.
+//! Objectives as expressions: sums over sets of ratings, inner products of factor vectors, their norms, squares, logistic curves, logarithms and positive parts.
 //!
 //! An algorithm's file writes its objective with the operators and functions below; [`crate::derive`] differentiates, prints and evaluates it.
 
@@ -55,6 +55,10 @@ pub enum Function {
     Logistic,
     /// The natural logarithm.
     Ln,
+    /// max(0, z).
+    PositivePart,
+    /// 1 where z > 0, else 0: the slope of max(0, z).
+    Step,
 }
 
 /// An expression. [`Number`](Self::Number) 0 is the zero of every shape.
@@ -148,6 +152,11 @@ pub fn logistic(z: &Expr) -> Expr {
 /// The natural logarithm.
 pub fn ln(a: &Expr) -> Expr {
     Expr::Call(Function::Ln, Box::new(a.clone()))
+}
+
+/// max(0, z).
+pub fn positive_part(z: &Expr) -> Expr {
+    Expr::Call(Function::PositivePart, Box::new(z.clone()))
 }
 
 impl Set {

@@ -4,8 +4,8 @@ pub mod expression;
 pub mod sample;
 
 pub use expression::{
-    Expr, Function, Set, Shape, Symbol, dot, ln, logistic, named, power, scalar, size, square, squared_norm,
-    sum, vector,
+    Expr, Function, Set, Shape, Symbol, dot, ln, logistic, named, positive_part, power, scalar, size, square,
+    squared_norm, sum, vector,
 };
 pub use sample::{Binding, Sample};
 
