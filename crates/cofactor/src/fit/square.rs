@@ -53,16 +53,17 @@ impl Square {
 ///
 /// Householder's reflections make it tridiagonal, QL with Wilkinson's shifts diagonal (Golub and Van Loan, "Matrix computations", section 8.3).
 pub(crate) fn axes(mut a: Vec<f64>, k: usize) -> (Vec<f64>, Vec<f64>) {
-    let (mut beside, mut reflections) = (vec![0.0; k], Vec::new());
+    let (mut beside, mut reflections) = (Vec::with_capacity(k), Vec::new());
     for j in 0..k.saturating_sub(2) {
         let (below, reflection) = reflection(&a, k, j);
-        beside[j] = below;
+        beside.push(below);
         reflect(&mut a, k, j + 1, &reflection);
         reflections.push(reflection);
     }
     if k > 1 {
-        beside[k - 2] = a[(k - 1) * k + k - 2];
+        beside.push(a[(k - 1) * k + k - 2]);
     }
+    beside.push(0.0);
     let mut values: Vec<f64> = (0..k).map(|j| a[j * k + j]).collect();
     let mut vectors = turned_back(&reflections, k);
     diagonalize(&mut values, &mut beside, &mut vectors);
@@ -77,7 +78,9 @@ fn reflection(a: &[f64], k: usize, j: usize) -> (f64, Vec<f64>) {
     v[0] -= below;
     let squares: f64 = v.iter().map(|x| x * x).sum();
     let scale = if squares > 0.0 { (2.0 / squares).sqrt() } else { 0.0 };
-    v.iter_mut().for_each(|x| *x *= scale);
+    for x in &mut v {
+        *x *= scale;
+    }
     (below, v)
 }
 

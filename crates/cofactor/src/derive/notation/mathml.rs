@@ -120,9 +120,7 @@ impl Notation for MathMl {
             Function::Logistic => named("σ", argument),
             Function::Ln => named("ln", argument),
             Function::PositivePart => named("max", &format!("<mn>0</mn>{}{argument}", mo(","))),
-            Function::Step => {
-                row(&format!("{}{argument}{}<mn>0</mn>{}", mo("["), mo("&gt;"), mo("]")))
-            }
+            Function::Step => row(&format!("{}{argument}{}<mn>0</mn>{}", mo("["), mo("&gt;"), mo("]"))),
         }
     }
 
