@@ -34,7 +34,7 @@ pub enum Rule {
     Logistic,
     /// ∂ln f = f⁻¹·∂f.
     Logarithm,
-    /// ∂max(0, f) = [f > 0]·∂f.
+    /// ∂max(0, f) = ∂f where f > 0, and 0 elsewhere.
     PositivePart,
     /// Terms and factors put together.
     Simplified,

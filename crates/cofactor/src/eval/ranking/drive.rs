@@ -11,7 +11,7 @@ use crate::data::ids::{Item, User};
 use crate::data::ratings::{Rated, Ratings};
 use crate::data::split::Fold;
 use crate::error::{Error, Result};
-use crate::fit::factors::best::Shelf;
+use crate::fit::factors::best::Sheet;
 use crate::fit::model::{Model, Query, TOGETHER};
 use crate::fit::top;
 
@@ -91,7 +91,7 @@ struct Ranking<'a> {
     longest: usize,
     extra: Option<&'a [f32]>,
     /// All items, packed for many users at once, where scores are one inner product of trained vectors.
-    items: Option<Shelf<'a>>,
+    items: Option<Sheet<'a>>,
     /// Whether the model scores a block's users together.
     together: bool,
 }
@@ -109,9 +109,7 @@ impl<'a> Ranking<'a> {
             longest: asked.longest_list(),
             extra,
             items: match model.factors() {
-                Some(factors) if trained && fold.candidates.is_none() => {
-                    Shelf::of(factors, &vec![true; fold.test.items()], extra)
-                }
+                Some(factors) if trained && fold.candidates.is_none() => Sheet::of(factors, extra),
                 _ => None,
             },
             together: trained && model.whole_rows(),

@@ -13,16 +13,22 @@ use crate::fit::top;
 /// How many users pass by a tile of items before the next one; their vectors stay in the second-level cache. With fewer, fetching the tiles takes longer than working on them.
 pub(crate) const BLOCK: usize = 256;
 
-/// Items on offer, packed for many users. Memory: 4(k + 1) bytes an item.
+/// Items on offer, packed for many users, the most promising first: then few that come later are better than a user's n-th best so far. Memory: 4(k + 3) bytes an item.
 pub(crate) struct Shelf<'a> {
     factors: &'a Factors,
     packed: Packed,
+    /// The items in the order in which they are packed.
+    order: Vec<Item>,
+    /// Where an item stands in it; [`NOWHERE`] if it is not on offer.
+    places: Vec<u32>,
     /// What is added to each item's score; none: nothing.
     extra: Option<&'a [f32]>,
     /// The largest ‖q_i‖ and |b_i| + |extra_i| on offer.
     longest: f64,
     highest: f64,
 }
+
+const NOWHERE: u32 = u32::MAX;
 
 impl<'a> Shelf<'a> {
     /// The items on offer, with what is added to their scores. `None` under a link, which can make one score of many.
@@ -31,18 +37,31 @@ impl<'a> Shelf<'a> {
             return None;
         }
         let added = |item: usize| extra.map_or(0.0, |extra| extra[item]);
-        let level = |item: usize| {
-            if offered[item] { factors.item_bias[item] + added(item) } else { f32::NEG_INFINITY }
-        };
-        let on_offer = || offered.iter().enumerate().filter(|(_, offered)| **offered).map(|(item, _)| item);
         let length = |item: usize| norm(factors.items.entries(item));
+        let users = factors.users.rows();
+        let usual =
+            (0..users).map(|user| norm(factors.users.entries(user))).sum::<f64>() / users.max(1) as f64;
+        // What the score would be of a user of the usual length who points the same way.
+        let promise = |item: usize| f64::from(factors.item_bias[item] + added(item)) + usual * length(item);
+        let on_offer = || offered.iter().enumerate().filter(|(_, offered)| **offered).map(|(item, _)| item);
+        let mut promising: Vec<(f64, usize)> = on_offer().map(|item| (promise(item), item)).collect();
+        promising.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let order: Vec<Item> = promising.into_iter().map(|(_, item)| Item(item as u32)).collect();
+        let mut places = vec![NOWHERE; offered.len()];
+        for (place, item) in (0..).zip(&order) {
+            places[item.index()] = place;
+        }
+        let level = |place: usize| factors.item_bias[order[place].index()] + added(order[place].index());
+        let row = |place: usize| factors.items.row(order[place].index());
         Some(Self {
-            packed: Packed::new(factors.k(), offered.len(), |item| factors.items.row(item), level),
+            packed: Packed::new(factors.k(), order.len(), row, level),
             longest: on_offer().map(length).fold(0.0, f64::max),
             highest: on_offer()
                 .map(|item| f64::from(factors.item_bias[item].abs() + added(item).abs()))
                 .fold(0.0, f64::max),
             factors,
+            order,
+            places,
             extra,
         })
     }
@@ -54,41 +73,25 @@ impl<'a> Shelf<'a> {
         n: usize,
         seen: impl Fn(User) -> &'s [Item],
     ) -> Vec<Vec<(Item, f32)>> {
-        let factors = self.factors;
-        let left =
-            Packed::new(factors.k(), users.len(), |place| factors.users.row(users[place].index()), |_| 0.0);
+        let left = packed_users(self.factors, users);
         let mut bests: Vec<Best> = users.iter().map(|&user| Best::new(n, self.margin(user))).collect();
         let mut skipped = Skipped::none(users.len(), self.packed.len());
-        for (place, &user) in users.iter().enumerate() {
-            for item in seen(user) {
-                skipped.skip(place, item.index());
+        for (row, &user) in users.iter().enumerate() {
+            let places = seen(user).iter().map(|item| self.places[item.index()]);
+            for place in places.filter(|&place| place != NOWHERE) {
+                skipped.skip(row, place as usize);
             }
         }
         let mut thresholds = vec![f32::MIN; users.len()];
-        let mut take = |place: usize, first: usize, reached: u32, products: &[f32; LANES]| {
-            bests[place].take(first, reached, products)
+        let mut take = |row: usize, first: usize, reached: u32, products: &[f32; LANES]| {
+            bests[row].take(first, reached, products)
         };
-        products_above(factors.isa, &left, &self.packed, &skipped, &mut thresholds, &mut take);
+        products_above(self.factors.isa, &left, &self.packed, &skipped, &mut thresholds, &mut take);
         let exactly = |(mut best, &user): (Best, &User)| {
             best.throw_out();
             self.exactly(user, n, &best.kept)
         };
         bests.into_iter().zip(users).map(exactly).collect()
-    }
-
-    /// The scores of all items for each user, those that are not on offer −∞: a row of n entries of `out` for each. They are summed in another order than
-    /// [`Factors::predict_all`] does, the same on every instruction set.
-    pub(crate) fn scores(&self, users: &[User], out: &mut [f32]) {
-        let factors = self.factors;
-        let left =
-            Packed::new(factors.k(), users.len(), |place| factors.users.row(users[place].index()), |_| 0.0);
-        products(factors.isa, &left, &self.packed, out);
-        for (row, user) in out.chunks_exact_mut(self.packed.len().max(1)).zip(users) {
-            let level = factors.mean + factors.user_bias[user.index()];
-            for score in row {
-                *score += level;
-            }
-        }
     }
 
     /// More than twice what two ways of summing a score can differ by: each of at most k + 4 roundings is within 2⁻²⁴ of its terms' size.
@@ -100,13 +103,49 @@ impl<'a> Shelf<'a> {
         (size * (factors.k() + 8) as f64 * 4.0 * f64::from(f32::EPSILON)) as f32
     }
 
-    fn exactly(&self, user: User, n: usize, kept: &[(f32, Item)]) -> Vec<(Item, f32)> {
-        let scored = kept.iter().map(|&(_, item)| {
+    fn exactly(&self, user: User, n: usize, kept: &[(f32, u32)]) -> Vec<(Item, f32)> {
+        let scored = kept.iter().map(|&(_, place)| {
+            let item = self.order[place as usize];
             let score = self.factors.score(user, item);
             (item, self.extra.map_or(score, |extra| score + extra[item.index()]))
         });
         top::best(n, scored, |_| true)
     }
+}
+
+/// All items, packed to score them for many users.
+pub(crate) struct Sheet<'a> {
+    factors: &'a Factors,
+    packed: Packed,
+}
+
+impl<'a> Sheet<'a> {
+    /// The items, with what is added to their scores. `None` under a link.
+    pub(crate) fn of(factors: &'a Factors, extra: Option<&[f32]>) -> Option<Self> {
+        if factors.link != cofactor_kernels::Link::Identity {
+            return None;
+        }
+        let level = |item: usize| factors.item_bias[item] + extra.map_or(0.0, |extra| extra[item]);
+        let row = |item: usize| factors.items.row(item);
+        Some(Self { factors, packed: Packed::new(factors.k(), factors.items.rows(), row, level) })
+    }
+
+    /// The scores of all items for each user: a row of n entries of `out` for each. They are summed in another order than
+    /// [`Factors::predict_all`] does, the same on every instruction set.
+    pub(crate) fn scores(&self, users: &[User], out: &mut [f32]) {
+        let factors = self.factors;
+        products(factors.isa, &packed_users(factors, users), &self.packed, out);
+        for (row, user) in out.chunks_exact_mut(self.packed.len().max(1)).zip(users) {
+            let level = factors.mean + factors.user_bias[user.index()];
+            for score in row {
+                *score += level;
+            }
+        }
+    }
+}
+
+fn packed_users(factors: &Factors, users: &[User]) -> Packed {
+    Packed::new(factors.k(), users.len(), |row| factors.users.row(users[row].index()), |_| 0.0)
 }
 
 /// ‖x‖.
@@ -119,7 +158,8 @@ struct Best {
     n: usize,
     margin: f32,
     threshold: f32,
-    kept: Vec<(f32, Item)>,
+    /// Products and places on the shelf.
+    kept: Vec<(f32, u32)>,
     /// So many are kept before the worst are thrown out.
     most: usize,
 }
@@ -134,7 +174,7 @@ impl Best {
     fn take(&mut self, first: usize, mut reached: u32, products: &[f32; LANES]) -> f32 {
         while reached != 0 {
             let place = reached.trailing_zeros() as usize;
-            self.kept.push((products[place], Item((first + place) as u32)));
+            self.kept.push((products[place], (first + place) as u32));
             reached &= reached - 1;
         }
         if self.kept.len() >= self.most {
@@ -182,16 +222,13 @@ mod tests {
     fn all_scores_at_once_are_those_of_one_user_but_for_the_rounding() {
         let entries: Vec<f32> = (0..50 * 9).map(|at| ((at * 37) % 101) as f32 / 50.0 - 1.0).collect();
         let factors = factors(9, &entries[..20 * 9], &entries[20 * 9..], Isa::detect());
-        let mut offered = vec![true; 30];
-        offered[4] = false;
         let users = [User(3), User(19), User(0)];
         let mut found = vec![0.0; 3 * 30];
-        Shelf::of(&factors, &offered, None).unwrap().scores(&users, &mut found);
+        Sheet::of(&factors, None).unwrap().scores(&users, &mut found);
         for (user, found) in users.iter().zip(found.chunks(30)) {
             let mut expected = vec![0.0; 30];
             factors.predict_all(Some(*user), &mut expected);
-            assert_eq!(found[4], f32::NEG_INFINITY);
-            let near = |place: usize| place == 4 || (found[place] - expected[place]).abs() < 1e-5;
+            let near = |place: usize| (found[place] - expected[place]).abs() < 1e-5;
             assert!((0..30).all(near), "{found:?} {expected:?}");
         }
     }
