@@ -163,12 +163,17 @@ impl Visit for Above<'_, '_> {
         if any == 0 {
             return;
         }
+        // All of them are stored, by counted loops: where one is looked for by its place, the products would be kept in memory from their first term on.
+        let mut entries = [[[0.0; LANES]; C]; R];
+        for r in 0..R {
+            for c in 0..C {
+                products[r][c].store_array(&mut entries[r][c]);
+            }
+        }
         for r in 0..R {
             for c in 0..C {
                 if reached[r][c] != 0 {
-                    let mut entries = [0.0; LANES];
-                    products[r][c].store_array(&mut entries);
-                    self.tell(left + r, (group + c) * LANES, reached[r][c], &entries);
+                    self.tell(left + r, (group + c) * LANES, reached[r][c], &entries[r][c]);
                 }
             }
         }
