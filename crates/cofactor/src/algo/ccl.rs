@@ -29,7 +29,7 @@
 //! G is one number for each vector and starts at zero (Adagrad), so η is the tangent of the first step's angle. The loss of an epoch is (2) for each pair of Ω, taken as the groups are seen. The model is where each vector
 //! points on average:
 //! ```text
-//! p_u ∝ Σ p_u,   q_i ∝ Σ q_i        over their places after the epochs of the second half       (7)
+//! p_u ∝ Σ p_u, q_i ∝ Σ q_i          over their places after the epochs of the second half       (7)
 //! ```
 //! On what is held out this mean ranks better than what it is made of, and better than steps that grow shorter.
 //!
