@@ -223,6 +223,7 @@ fn mistakes_are_problems_with_a_way_out() {
         ("/v1/recommend", json!(["1"]), 400, "invalid-request", "object"),
         ("/v1/recommend", json!({"ratings": [["3", 5]]}), 400, "invalid-request", "object"),
         ("/v1/recommend", json!({"user": "1", "diversity": 2}), 400, "invalid-request", "diversity"),
+        ("/v1/recommend", json!({"diversity": -1}), 400, "invalid-request", "diversity"),
         (
             "/v1/recommend",
             json!({"user": "1", "categories": ["Nothing"]}),

@@ -289,6 +289,7 @@ const FIRST_DIVERSITY: f32 = 0.4;
 fn list(served: &Served, whom: &Whom, request: RecommendRequest) -> Result<Response, Problem> {
     let (recommender, scale) = (&served.recommender, served.recommender.file().data.scale);
     let nobody = matches!(whom, Whom::Nobody);
+    let too_alike = nobody && (0.0..FIRST_DIVERSITY).contains(&request.diversity);
     let asked = Request {
         n: request.n,
         exclude_seen: request.exclude_seen,
@@ -298,7 +299,7 @@ fn list(served: &Served, whom: &Whom, request: RecommendRequest) -> Result<Respo
         unknown: if nobody { Policy::Popular } else { request.unknown.into() },
         reasons: request.reasons,
         popularity: request.popularity,
-        diversity: if nobody { request.diversity.max(FIRST_DIVERSITY) } else { request.diversity },
+        diversity: if too_alike { FIRST_DIVERSITY } else { request.diversity },
     };
     let found = if nobody {
         recommender.recommend_anybody(&asked)?
