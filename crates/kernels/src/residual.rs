@@ -157,7 +157,8 @@ impl Gathered {
             }
             let mut each = Lanes::ZERO;
             each.store(errors);
-            add_rows(simd, self.rows_of(group), &each.0, self.blocks, out);
+            let error = |l: usize, _| f32x16::splat(simd, each.0[l]);
+            add_rows(simd, self.rows_of(group), error, self.blocks, out);
             for entry in 0..self.narrow {
                 let entries = self.tails[group * self.narrow + entry].load(simd);
                 tail[entry] = errors.mul_add_precise(entries, tail[entry]);
@@ -185,18 +186,10 @@ impl Gathered {
     #[inline(always)]
     pub(crate) fn add_diagonal<S: Simd>(&self, simd: S, out: &mut [f32]) {
         let mut tail = [f32x16::splat(simd, 0.0); NARROW];
-        let width = LANES.min(out.len());
         for group in 0..self.targets.len() / LANES {
-            let (rows, weights) = (self.rows_of(group), &self.weights[group * LANES..][..LANES]);
-            for block in 0..self.blocks {
-                let entries = &mut out[block * LANES..][..width];
-                for l in 0..LANES {
-                    let (weight, row) = (weights[l], &rows[l * self.blocks + block].0);
-                    for f in 0..width {
-                        entries[f] = (weight * row[f]).mul_add(row[f], entries[f]);
-                    }
-                }
-            }
+            let weights = &self.weights[group * LANES..][..LANES];
+            let weigh = |l: usize, vector: f32x16<S>| f32x16::splat(simd, weights[l]) * vector;
+            add_rows(simd, self.rows_of(group), weigh, self.blocks, out);
             let weights = f32x16::from_slice(simd, weights);
             for entry in 0..self.narrow {
                 let entries = self.tails[group * self.narrow + entry].load(simd);
@@ -269,16 +262,22 @@ fn add_products<S: Simd, const C: usize>(
     }
 }
 
-/// out += Σ e·row over 16 rows.
+/// out += Σ e∘row over 16 rows, where e are what `factor` gives for a vector of row l.
 #[inline(always)]
-fn add_rows<S: Simd>(simd: S, rows: &[Lanes], errors: &[f32; LANES], blocks: usize, out: &mut [f32]) {
+fn add_rows<S: Simd>(
+    simd: S,
+    rows: &[Lanes],
+    factor: impl Fn(usize, f32x16<S>) -> f32x16<S>,
+    blocks: usize,
+    out: &mut [f32],
+) {
     let mut block = 0;
     while block < blocks {
         match blocks - block {
-            1 => add_blocks::<S, 1>(simd, rows, errors, block, blocks, out),
-            2 => add_blocks::<S, 2>(simd, rows, errors, block, blocks, out),
-            3 => add_blocks::<S, 3>(simd, rows, errors, block, blocks, out),
-            _ => add_blocks::<S, 4>(simd, rows, errors, block, blocks, out),
+            1 => add_blocks::<S, 1>(simd, rows, &factor, block, blocks, out),
+            2 => add_blocks::<S, 2>(simd, rows, &factor, block, blocks, out),
+            3 => add_blocks::<S, 3>(simd, rows, &factor, block, blocks, out),
+            _ => add_blocks::<S, 4>(simd, rows, &factor, block, blocks, out),
         }
         block += 4;
     }
@@ -289,7 +288,7 @@ fn add_rows<S: Simd>(simd: S, rows: &[Lanes], errors: &[f32; LANES], blocks: usi
 fn add_blocks<S: Simd, const C: usize>(
     simd: S,
     rows: &[Lanes],
-    errors: &[f32; LANES],
+    factor: impl Fn(usize, f32x16<S>) -> f32x16<S>,
     block: usize,
     blocks: usize,
     out: &mut [f32],
@@ -300,9 +299,9 @@ fn add_blocks<S: Simd, const C: usize>(
     }
     for l in 0..LANES {
         let row = &rows[l * blocks + block..][..C];
-        let error = f32x16::splat(simd, errors[l]);
         for c in 0..C {
-            sums[c] = error.mul_add_precise(row[c].load(simd), sums[c]);
+            let vector = row[c].load(simd);
+            sums[c] = factor(l, vector).mul_add_precise(vector, sums[c]);
         }
     }
     for c in 0..C {
