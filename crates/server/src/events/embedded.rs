@@ -42,7 +42,7 @@ impl StoreError {
 }
 
 /// So many bytes of the file are kept in memory.
-const CACHE: usize = 64 << 20;
+const CACHE: usize = 8 << 20;
 
 type Open = dyn Fn(For) -> Result<Database, StoreError> + Send;
 

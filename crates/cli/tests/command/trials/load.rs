@@ -107,6 +107,7 @@ fn memory_is_flat_over_ten_minutes() {
     const TIME: Duration = Duration::from_secs(600);
     let scratch = trained();
     let service = Service::start(&scratch, "--store events");
+    fill_cache(service.connect());
     let (answered, memory) = loaded(TIME, |ends, answered| {
         std::thread::scope(|scope| {
             for client in 0..CLIENTS {
@@ -125,6 +126,19 @@ fn memory_is_flat_over_ten_minutes() {
     eprintln!("{answered} answers; kB of memory every five seconds: {memory:?}");
     eprintln!("mean of the second quarter {early:.0} kB, of the last {late:.0} kB");
     assert!(late < 1.05 * early, "memory grows: {memory:?}");
+}
+
+/// More events than the store's cache holds: it is the one thing that grows with what was ever kept, until it is full.
+#[cfg(target_os = "linux")]
+fn fill_cache(mut connection: Connection) {
+    for batch in 0..20 {
+        let event = |number: usize| {
+            format!(r#"{{"user":"{}","item":"3","value":4,"id":"f{batch}-{number}"}}"#, number % 60 + 1)
+        };
+        let events: Vec<String> = (0..4000).map(event).collect();
+        let body = format!(r#"{{"events":[{}]}}"#, events.join(","));
+        assert_eq!(connection.post("/v1/events", &body).unwrap().status, 201);
+    }
 }
 
 /// Rates the same items again and again, so that the ratings of the next refit do not grow.
