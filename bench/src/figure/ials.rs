@@ -74,7 +74,7 @@ const DATA: [(&str, &str, usize, [Problem; 2]); 2] = [
     (
         "gowalla",
         "Gowalla",
-        2,
+        3,
         [
             Problem { peer: "irspack", unobserved: 0.01, reg: 0.003, power: 1.0, all: true },
             Problem { peer: "implicit", unobserved: 0.01, reg: 1.0, power: 0.0, all: false },
@@ -90,7 +90,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
         how: format!(
             "MovieLens 1M (all ratings count as taken) and the training part of Gowalla in the split of LightGCN, one thread, 5, 3 and 1 repeats in turns for k = 64, 128 and 256; {}. Each peer runs {EPOCHS} epochs with its own \
              conjugate gradients of 3 steps, the faster of its solvers, on the objective that it has: irspack that of Rendle et al. (λ grows with a row's pairs, ν = 1), implicit that of Hu et al. (it does not). The objective of its \
-             factors is computed here, in f64. Cofactor's time is that of a whole fit, set-up included, which ends after the first epoch that is as low; with momentum, by the solver that was fastest in a first round. \"Same epochs\" is Cofactor's \
+             factors is computed here, in f64. Cofactor's time is that of a whole fit, set-up included, which ends after the first epoch that is as low; with momentum and balance, by the solver that was fastest in a first round. \"Same epochs\" is Cofactor's \
              objective after {EPOCHS} epochs of Cholesky factors without momentum, over the peer's after {EPOCHS} of its own Cholesky path, at k = {EXACT}.",
             python.version(&["implicit", "irspack", "numpy", "scipy"])
         ),

@@ -61,6 +61,7 @@ use crate::data::ratings::{Ratings, Row, Time};
 use crate::error::{Error, Result};
 use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
 use crate::fit::factors::{Factors, Matrix};
+use crate::fit::graph::Graph;
 use crate::fit::model::{Model, Newcomer, Parts, Query, Share, TOGETHER, Tensors};
 use crate::fit::orthonormal::orthonormalize;
 use crate::fit::rng::{Purpose, stream};
@@ -202,49 +203,7 @@ impl ChebyCf {
     }
 }
 
-/// R̃.
-#[derive(Debug, Clone)]
-struct Graph {
-    taken: Ratings,
-    /// 1/n_u; 0 for nothing.
-    users: Vec<f32>,
-    /// n_i^−½; 0 for nothing.
-    items: Vec<f32>,
-    counts: Vec<usize>,
-}
-
 impl Graph {
-    fn new(taken: Ratings) -> Self {
-        let inverse = |count: usize| if count == 0 { 0.0 } else { 1.0 / count as f64 };
-        let users = taken.user_counts().map(|count| inverse(count) as f32).collect();
-        let counts = taken.item_counts();
-        let items = counts.iter().map(|&count| inverse(count).sqrt() as f32).collect();
-        taken.by_item();
-        Self { taken, users, items, counts }
-    }
-
-    /// R̃ᵀR̃X for the columns of X.
-    fn spread_all(&self, signals: &mut Matrix, run: &Run<'_>) {
-        let isa = run.isa();
-        let scale = |row: &mut [f32], by: f32| {
-            for entry in row {
-                *entry *= by;
-            }
-        };
-        rows(run.pool(), signals, |item, row| scale(row, self.items[item]));
-        let mut heard = Matrix::zeros(self.users.len(), signals.columns());
-        rows(run.pool(), &mut heard, |user, row| {
-            let items = bytemuck::cast_slice(self.taken.row(User(user as u32)).items);
-            sum_rows(isa, items, signals.as_slice(), row);
-            scale(row, self.users[user]);
-        });
-        rows(run.pool(), signals, |item, row| {
-            let (users, _) = self.taken.by_item().column(Item(item as u32));
-            sum_rows(isa, bytemuck::cast_slice(users), heard.as_slice(), row);
-            scale(row, self.items[item]);
-        });
-    }
-
     /// V: orthonormal columns that span the lowest frequencies; columns of zeros where there are not as many. The same for every seed.
     fn lowest(&self, rank: usize, run: &Run<'_>) -> Result<Matrix> {
         let mut vectors = Matrix::zeros(self.items.len(), rank);

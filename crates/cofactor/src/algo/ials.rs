@@ -37,12 +37,18 @@
 //! ```
 //! Q₋₁ is what the sweep before began with. A sweep that raises (2) sets θ back to 1.
 //!
+//! With `balance` each sweep ends with the one turn that leaves all x̂ as they are and makes the last part of (2) least ([`crate::fit::balance`]):
+//! ```text
+//! P ← PA,  Q ← QA⁻ᵀ,  Aᵀ(Σ_u w_u p_u p_uᵀ)A = A⁻¹(Σ_i w_i q_i q_iᵀ)A⁻ᵀ, diagonal             (7)
+//! ```
+//! Without it the two sides exchange their lengths over many sweeps, since each half can lengthen or shorten one side only.
+//!
 //! The loss of an epoch is √((2) / |S|), exact, and needs no pass of its own: each solver knows what a row's part of (2) has come to
 //! ([`crate::fit::whole`]), and the items, which are solved last, hold all of it but λΣ w_u‖p_u‖².
 //!
 //! ## Cost
 //! An epoch for N pairs in S and D, beside O((m + n)k²) for G: Cholesky O(Nk² + (m + n)k³); conjugate gradients O(Nk) a step, and once O((m + n)k² + k³), of which k³ on one thread; blocks of b
-//! O(Nkb + (m + n)k²b). With momentum half as many epochs reach what as many without it reach (MovieLens 1M, k = 64). Rows are solved in parallel. Memory beside the model: 16 bytes for each pair in S and D (8 where c_ui = 1 and all ratings count),
+//! O(Nkb + (m + n)k²b). Balance costs O((m + n)k²) and O(k³) on one thread. Rows are solved in parallel. Memory beside the model: 16 bytes for each pair in S and D (8 where c_ui = 1 and all ratings count),
 //! with momentum Q twice more, with conjugate gradients P or Q once more, and for each thread about 4k² bytes, or with conjugate gradients and blocks 4k bytes for each pair of the longest row.
 //!
 //! ## Unknown users and items
@@ -52,12 +58,16 @@
 //!
 //! ## Defaults and their source
 //! α₀ = 0.3, λ = 0.007, ν = 1, constant confidence: Rendle et al.'s setting for MovieLens 1M in the split of He et al., which they found without looking at its test part.
-//! Items start with normal noise of standard deviation σ₀/√k, users, which are solved first, at zero. The authors advise to search α₀ and λ at k = 128, and then to
+//! Users, which are solved first, start at zero, and items with normal noise N of standard deviation σ₀/√k, or with what passes over the graph of who took what make of it:
+//! ```text
+//! X ← orth(R̃ᵀR̃X) from X = N on, `smooth` times;  Q = c D_i^−½X,  R̃ = D_u^−½RD_i^−½             (8)
+//! ```
+//! R is one on S, D are n_u and n_i, and c makes Q as long as N. The authors advise to search α₀ and λ at k = 128, and then to
 //! double k until nothing is gained.
 //!
 //! ## Differences from the paper
 //! Rendle et al. have c_ui = 1 alone. Their blocks go round both sides, one block at a time; here a row's blocks are solved one after the other, so that G is summed once
-//! a half and no x̂_ui is kept. The papers' conjugate gradients multiply with G in each step, O(k²) for each row, and scale nothing. None of the papers has momentum (Mitchell et al. have it for tensors), nor dislikes.
+//! a half and no x̂_ui is kept. The papers' conjugate gradients multiply with G in each step, O(k²) for each row, and scale nothing. None of the papers has momentum (Mitchell et al. have it for tensors), balance, nor dislikes.
 //!
 //! ## References
 //! Y. Hu, Y. Koren, C. Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
@@ -76,17 +86,20 @@ use crate::data::ids::{Item, User};
 use crate::data::ratings::{Ratings, Row, Time};
 use crate::error::{Error, Result};
 use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
+use crate::fit::balance::Balance;
 use crate::fit::factors::{Factors, Matrix, Prior, cholesky, cholesky_solve};
+use crate::fit::graph::Graph;
 use crate::fit::model::{Model, Newcomer, Parts, Query, Share, Tensors};
 use crate::fit::objective::{
     Expr, Method, Objective, Sample, Set, Training, Unknown, Visits, dot as product, named, penalty, power,
     scalar, size, square, squared_norm, sum, vector,
 };
+use crate::fit::orthonormal::orthonormalize;
 use crate::fit::rng::Purpose;
 use crate::fit::run::{Run, thread_pool};
-use crate::fit::sweep::{noise, solve_rows};
-use crate::fit::taken::{IMPLICIT_FROM, is_taken, nothing};
-use crate::fit::whole::{Fixed, Solver, gram};
+use crate::fit::sweep::{noise, rows, solve_rows};
+use crate::fit::taken::{IMPLICIT_FROM, is_taken, nothing, taken};
+use crate::fit::whole::{Fixed, Solver, dense, gram};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,8 +131,12 @@ pub struct Ials {
     pub block: usize,
     /// Whether (6) runs ahead.
     pub momentum: bool,
+    /// Whether (7) follows each sweep.
+    pub balance: bool,
     /// Sweeps over users and items.
     pub epochs: usize,
+    /// Passes of (8).
+    pub smooth: usize,
     /// σ₀.
     pub spread: f64,
 }
@@ -162,8 +179,10 @@ impl Default for Ials {
             cg_steps: 3,
             block: 64,
             momentum: true,
+            balance: true,
             epochs: 16,
-            spread: 0.1,
+            smooth: 2,
+            spread: 0.5,
         }
     }
 }
@@ -247,16 +266,28 @@ impl Algorithm for Ials {
             purpose: "whether each sweep begins ahead of where the last one ended, which halves their number",
         },
         Knob {
+            name: "balance",
+            symbol: "",
+            kind: Kind::Flag,
+            purpose: "whether each sweep ends with users and items that carry the same part of the penalty",
+        },
+        Knob {
             name: "epochs",
             symbol: "T",
             kind: Kind::Integer { min: 1, max: 10_000, search: Some((8, 32)) },
             purpose: "sweeps over users and items",
         },
         Knob {
+            name: "smooth",
+            symbol: "",
+            kind: Kind::Integer { min: 0, max: 100, search: None },
+            purpose: "how often what the items start with is smoothed over those who took them; 0: noise",
+        },
+        Knob {
             name: "spread",
             symbol: "σ₀",
             kind: Kind::Real { min: 1e-6, max: 10.0, search: None },
-            purpose: "√k times the standard deviation of the noise that the items' factors start with",
+            purpose: "the root of the mean square of the lengths of the items' vectors at the start",
         },
     ];
     const PRESETS: &'static [Preset] = &[
@@ -269,7 +300,9 @@ impl Algorithm for Ials {
                 ("reg", "0.007"),
                 ("reg_power", "1"),
                 ("momentum", "false"),
+                ("balance", "false"),
                 ("epochs", "12"),
+                ("smooth", "0"),
                 ("spread", "0.1"),
             ],
         },
@@ -284,7 +317,10 @@ impl Algorithm for Ials {
                 ("reg", "150"),
                 ("reg_power", "0"),
                 ("momentum", "false"),
+                ("balance", "false"),
                 ("epochs", "10"),
+                ("smooth", "0"),
+                ("spread", "0.1"),
             ],
         },
     ];
@@ -294,7 +330,7 @@ impl Algorithm for Ials {
 
     fn fit(&self, train: &Ratings, run: &mut Run<'_>) -> Result<Tastes> {
         let sweep = Sweep::new(self, train)?;
-        let mut factors = self.start(&sweep, run);
+        let mut factors = self.start(&sweep, run)?;
         let taken = sweep.counts.iter().sum::<usize>().max(1) as f64;
         let mut momentum = self.momentum.then(Momentum::default);
         run.start();
@@ -302,7 +338,11 @@ impl Algorithm for Ials {
             if let Some(momentum) = &mut momentum {
                 momentum.run_ahead(&mut factors.items);
             }
-            let objective = sweep.run(run, &mut factors);
+            let mut objective = sweep.run(run, &mut factors);
+            if self.balance {
+                let before = momentum.as_mut().and_then(|momentum| momentum.before.as_mut());
+                objective -= sweep.balance(run, &mut factors, before);
+            }
             if let Some(momentum) = &mut momentum {
                 momentum.judge(objective);
             }
@@ -374,11 +414,31 @@ impl Ials {
         self.reg * libm::pow(taken as f64 + self.unobserved * pairs as f64, self.reg_power)
     }
 
+    /// (8), as long as noise would be. A column that the others determine is left at zero.
+    fn smooth(&self, items: &mut Matrix, sweep: &Sweep<'_>, run: &Run<'_>) -> Result<()> {
+        let graph = Graph::new(taken(&sweep.said, 0.0)?);
+        for _ in 0..self.smooth {
+            graph.spread_all(items, run);
+            orthonormalize(items, run);
+        }
+        let scale = |row: &mut [f32], by: f32| row.iter_mut().for_each(|entry| *entry *= by);
+        rows(run.pool(), items, |item, row| scale(row, graph.items[item]));
+        let squares: f64 = items.as_slice().iter().map(|&entry| f64::from(entry).powi(2)).sum();
+        if squares > 0.0 {
+            let by = self.spread * (items.rows() as f64 / squares).sqrt();
+            scale(items.as_mut_slice(), by as f32);
+        }
+        Ok(())
+    }
+
     /// Items at their start, everything else at zero. What nobody has taken gets no noise.
-    fn start(&self, sweep: &Sweep<'_>, run: &Run<'_>) -> Factors {
+    fn start(&self, sweep: &Sweep<'_>, run: &Run<'_>) -> Result<Factors> {
         let (m, n, k) = (sweep.said.users(), sweep.said.items(), self.factors);
-        let items = noise(run, Purpose::ItemFactors, &sweep.counts, k, self.spread);
-        Factors {
+        let mut items = noise(run, Purpose::ItemFactors, &sweep.counts, k, self.spread);
+        if self.smooth > 0 {
+            self.smooth(&mut items, sweep, run)?;
+        }
+        Ok(Factors {
             isa: run.isa(),
             link: Link::Identity,
             mean: 0.0,
@@ -388,7 +448,7 @@ impl Ials {
             item_bias: vec![0.0; n],
             prior: Prior { mean: vec![0.0; k + 1], precision: vec![0.0; (k + 1) * (k + 1)] },
             unseen_item: vec![0.0; k + 1],
-        }
+        })
     }
 }
 
@@ -436,8 +496,12 @@ struct Sweep<'a> {
     said: Ratings,
     /// n_i.
     counts: Vec<usize>,
+    /// λw_u and λw_i.
+    ridges: [Vec<f32>; 2],
     /// Σ c_ui over S.
     total: f64,
+    /// What each rating says, if all say the same.
+    all: Option<f32>,
 }
 
 impl<'a> Sweep<'a> {
@@ -458,36 +522,54 @@ impl<'a> Sweep<'a> {
             return Err(nothing(train, ials.implicit_from));
         }
         said.by_item();
-        Ok(Self { ials, said, counts, total })
+        let (m, n) = (said.users(), said.items());
+        let taken = |(_, row): (User, Row<'_>)| row.values.iter().filter(|&&value| value > 0.0).count();
+        let of_users = said.rows().map(taken).map(|count| ials.ridge(count, n) as f32).collect();
+        let of_items = counts.iter().map(|&count| ials.ridge(count, m) as f32).collect();
+        let all =
+            said.values().first().copied().filter(|first| said.values().iter().all(|value| value == first));
+        Ok(Self { ials, said, counts, ridges: [of_users, of_items], total, all })
     }
 
     /// Solves all users and then all items; returns (2).
     fn run(&self, run: &Run<'_>, factors: &mut Factors) -> f64 {
         let Factors { users, items, user_bias, item_bias, .. } = factors;
-        let (m, n) = (users.rows(), items.rows());
-        self.half(run, (users, user_bias), items, n, |user| {
+        let [of_users, of_items] = &self.ridges;
+        self.half(run, (users, user_bias), items, of_users, |user| {
             let row = self.said.row(User(user as u32));
             (bytemuck::cast_slice(row.items), row.values)
         });
-        let of_items = self.half(run, (items, item_bias), users, m, |item| {
+        let objective = self.half(run, (items, item_bias), users, of_items, |item| {
             let (users, values) = self.said.by_item().column(Item(item as u32));
             (bytemuck::cast_slice(users), values)
         });
-        let held = |(user, row): (User, Row<'_>)| {
-            let taken = row.values.iter().filter(|&&value| value > 0.0).count();
-            let p = users.row(user.index());
-            self.ials.ridge(taken, n) * f64::from(dot(run.isa(), p, p))
+        let held = |(user, &ridge): (usize, &f32)| {
+            let p = users.row(user);
+            f64::from(ridge) * f64::from(dot(run.isa(), p, p))
         };
-        of_items + self.total + self.said.rows().map(held).sum::<f64>()
+        objective + self.total + of_users.iter().enumerate().map(held).sum::<f64>()
     }
 
-    /// Solves (5) for each row, which is one of `pairs` with each row of the fixed side; `said` gives the places of a row's pairs in S and D, and what they say.
+    /// (7), for Q₋₁ too; returns by how much that lowers (2).
+    fn balance(&self, run: &Run<'_>, factors: &mut Factors, before: Option<&mut Matrix>) -> f64 {
+        let Factors { users, items, .. } = factors;
+        let [of_users, of_items] = &self.ridges;
+        let Some(balance) = Balance::of(run, (users, of_users), (items, of_items)) else { return 0.0 };
+        balance.turn_users(run, users);
+        balance.turn_items(run, items);
+        if let Some(before) = before {
+            balance.turn_items(run, before);
+        }
+        balance.gained
+    }
+
+    /// Solves (5) for each row, whose λw is in `ridges`; `said` gives the places of a row's pairs in S and D, and what they say.
     fn half<'r>(
         &self,
         run: &Run<'_>,
         (matrix, unused): (&mut Matrix, &mut [f32]),
         fixed: &Matrix,
-        pairs: usize,
+        ridges: &[f32],
         said: impl Fn(usize) -> (&'r [u32], &'r [f32]) + Send + Sync,
     ) -> f64 {
         let Ials { solver, cg_steps, block, unobserved, .. } = *self.ials;
@@ -496,14 +578,12 @@ impl<'a> Sweep<'a> {
         let scratch = || (fixed.solver(cg_steps), Equations::default());
         let objective = solve_rows(run, matrix, unused, scratch, |(solver, equations), row, x, _| {
             let (places, values) = said(row);
-            let taken = equations.set(self.ials, values);
-            if taken == 0 {
+            if !equations.set(self, values) {
                 // (5) has nothing on the right.
                 x.fill(0.0);
                 return 0.0;
             }
-            let ridge = self.ials.ridge(taken, pairs) as f32;
-            solver.solve(isa, equations.samples(fixed.matrix(), places), ridge, x)
+            solver.solve(isa, equations.samples(fixed.matrix(), places), ridges[row], x)
         });
         fixed.leave(run, matrix);
         objective
@@ -518,18 +598,23 @@ struct Equations {
 }
 
 impl Equations {
-    /// Returns how many pairs were taken.
-    fn set(&mut self, ials: &Ials, said: &[f32]) -> usize {
+    /// Returns whether anything was taken.
+    fn set(&mut self, sweep: &Sweep<'_>, said: &[f32]) -> bool {
+        if let Some(all) = sweep.all {
+            // What was set for one row holds for all.
+            let (left, right) = sweep.ials.sides(all);
+            self.left.resize(said.len(), left);
+            self.right.resize(said.len(), right);
+            return right > 0.0 && !said.is_empty();
+        }
         self.left.clear();
         self.right.clear();
-        let mut taken = 0;
         for &confidence in said {
-            let (left, right) = ials.sides(confidence);
+            let (left, right) = sweep.ials.sides(confidence);
             self.left.push(left);
             self.right.push(right);
-            taken += usize::from(right > 0.0);
         }
-        taken
+        self.right.iter().any(|&right| right > 0.0)
     }
 
     fn samples<'s>(&'s self, matrix: &'s Matrix, rows: &'s [u32]) -> Samples<'s> {
@@ -615,8 +700,7 @@ impl Tastes {
         self.gram.get_or_init(|| {
             let (items, k) = (&self.factors.items, self.factors.k());
             let pool = thread_pool(1).expect("the system grants one thread");
-            let rows = gram(&pool, Isa::detect(), items, self.knobs.unobserved).rows();
-            rows.chunks_exact(items.stride()).flat_map(|row| row[..k].iter().map(|&x| f64::from(x))).collect()
+            dense(&gram(&pool, Isa::detect(), items, self.knobs.unobserved), k)
         })
     }
 }
@@ -701,6 +785,7 @@ impl Ials {
             alpha: sample.number("α", &[]),
             cg_steps: k + 1,
             block: k,
+            smooth: 0,
             ..self.clone()
         };
         // Where confidence is constant, the ratings have no letter and no value.
@@ -708,7 +793,7 @@ impl Ials {
             sample.ratings().revalued(|rating| Some(if rating.value > 0.0 { rating.value } else { 1.0 }));
         let run = Run::new(0, 1)?;
         let sweep = Sweep::new(&ials, &train)?;
-        let mut factors = ials.start(&sweep, &run);
+        let mut factors = ials.start(&sweep, &run)?;
         sample.fill_factors(&mut factors);
         sweep.run(&run, &mut factors);
         sample.take_factors(&factors);
@@ -772,12 +857,29 @@ mod tests {
     }
 
     fn variants() -> Vec<Ials> {
-        let base = Ials { factors: 12, epochs: 4, block: 5, momentum: false, ..Ials::default() };
+        let base = Ials {
+            factors: 12,
+            epochs: 4,
+            block: 5,
+            momentum: false,
+            balance: false,
+            smooth: 0,
+            ..Ials::default()
+        };
         let mut all = Vec::new();
         for solver in [Solver::Cholesky, Solver::Cg, Solver::Blocks] {
             let base = Ials { solver, ..base.clone() };
             all.push(base.clone());
             all.push(Ials { implicit_from: 3.0, dislike: 0.7, momentum: true, ..base.clone() });
+            all.push(Ials {
+                implicit_from: 3.0,
+                dislike: 0.7,
+                momentum: true,
+                balance: true,
+                smooth: 2,
+                ..base.clone()
+            });
+            all.push(Ials { balance: true, reg_power: 0.0, reg: 0.3, ..base.clone() });
             let hu = Ials { zeros: Zeros::Untaken, weighting: Weighting::Linear, alpha: 2.0, ..base.clone() };
             all.push(Ials { implicit_from: 2.0, reg_power: 0.5, reg: 0.1, ..hu.clone() });
             all.push(Ials { weighting: Weighting::Log, dislike: 0.2, implicit_from: 2.0, ..hu });
@@ -810,7 +912,7 @@ mod tests {
             ials.fit(&train, &mut run).unwrap();
             run.epochs().last().unwrap().train_rmse
         };
-        let exact = last(&Ials { momentum: false, ..base.clone() });
+        let exact = last(&Ials { momentum: false, balance: false, smooth: 0, spread: 0.1, ..base.clone() });
         for solver in [Solver::Cholesky, Solver::Cg, Solver::Blocks] {
             let found = last(&Ials { solver, ..base.clone() });
             assert!((found - exact).abs() < 1e-4 * exact, "{solver:?}: {found} and {exact}");

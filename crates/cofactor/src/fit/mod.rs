@@ -1,8 +1,10 @@
 //! What every algorithm is made of: the traits, a run, factors, parallel sweeps, random streams.
 
 pub mod algorithm;
+pub(crate) mod balance;
 pub mod bias;
 pub mod factors;
+pub(crate) mod graph;
 pub mod linear;
 pub mod model;
 pub mod neighbours;

@@ -3,7 +3,7 @@
 use super::factors::Matrix;
 use super::run::Run;
 use super::square::Square;
-use super::whole::gram;
+use super::whole::{dense, gram};
 
 /// A vector of which the others leave less than this part is one of theirs.
 const DEPENDENT: f64 = 1e-5;
@@ -11,10 +11,8 @@ const DEPENDENT: f64 = 1e-5;
 /// X ← XL⁻ᵀ with XᵀX = LLᵀ: orthonormal columns that span the same, but for rounding, of which a second time leaves less. A column that those before it determine becomes zero. Cost: O(nk²).
 pub(crate) fn orthonormalize(matrix: &mut Matrix, run: &Run<'_>) {
     let k = matrix.columns();
-    let products = gram(run.pool(), run.isa(), matrix, 1.0).rows();
-    let square: Vec<f64> =
-        (0..k * k).map(|at| f64::from(products[at / k * matrix.stride() + at % k])).collect();
-    let inverse = inverse_of_factor(square, k);
+    let products = dense(&gram(run.pool(), run.isa(), matrix, 1.0), k);
+    let inverse = inverse_of_factor(products, k);
     // L⁻ᵀ.
     Square::new(k, |row, column| inverse[column * k + row]).multiply(run, matrix);
 }

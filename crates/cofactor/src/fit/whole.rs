@@ -78,11 +78,8 @@ impl<'a> Fixed<'a> {
                 Self { matrix: Cow::Borrowed(matrix), k, pull }
             }
             Solver::Cg => {
-                let rows = gram.rows();
-                let stride = matrix.stride();
-                let dense = rows.chunks_exact(stride).flat_map(|row| &row[..k]).map(|&x| f64::from(x));
-                let (values, vectors) = axes(dense.collect(), k);
-                let mut along = vec![0.0; stride];
+                let (values, vectors) = axes(dense(&gram, k), k);
+                let mut along = vec![0.0; matrix.stride()];
                 // What rounding leaves below zero was zero.
                 along.iter_mut().zip(values).for_each(|(to, value)| *to = value.max(0.0) as f32);
                 let there = Square::new(k, |row, axis| vectors[axis * k + row]);
@@ -143,24 +140,40 @@ impl BlockPull {
 
 /// w Σ z zᵀ over all rows. The same bits for any number of threads: the parts depend on the number of rows alone, and are added in order.
 pub fn gram(pool: &ThreadPool, isa: Isa, matrix: &Matrix, weight: f64) -> Gram {
+    let mut gram = sum_of_parts(pool, isa, matrix, None);
+    gram.scale(weight as f32);
+    gram
+}
+
+/// Σ w_z z zᵀ over all rows, as [`gram`] sums.
+pub(crate) fn weighted_gram(pool: &ThreadPool, isa: Isa, matrix: &Matrix, weights: &[f32]) -> Gram {
+    sum_of_parts(pool, isa, matrix, Some(weights))
+}
+
+fn sum_of_parts(pool: &ThreadPool, isa: Isa, matrix: &Matrix, weights: Option<&[f32]>) -> Gram {
     let (k, stride) = (matrix.columns(), matrix.stride());
     let rows = matrix.rows().div_ceil(PARTS).max(PART_ROWS);
-    let part = |part: &[f32]| {
+    let part = |(at, part): (usize, &[f32])| {
         let (places, zeros) = ((0..(part.len() / stride) as u32).collect::<Vec<_>>(), vec![0.0; rows]);
         let mut equations = NormalEquations::new(k);
         equations.clear(0.0);
+        let weights = weights.map(|weights| &weights[at * rows..][..places.len()]);
         let targets = &zeros[..places.len()];
-        equations.add(isa, Samples { matrix: part, rows: &places, weights: None, targets });
+        equations.add(isa, Samples { matrix: part, rows: &places, weights, targets });
         equations
     };
     let parts: Vec<NormalEquations> =
-        pool.install(|| matrix.as_slice().par_chunks(rows * stride).map(part).collect());
+        pool.install(|| matrix.as_slice().par_chunks(rows * stride).enumerate().map(part).collect());
     let mut gram = Gram::zeros(k);
     for part in &parts {
         gram.add(part);
     }
-    gram.scale(weight as f32);
     gram
+}
+
+/// A sum's k² entries, row by row.
+pub(crate) fn dense(gram: &Gram, k: usize) -> Vec<f64> {
+    gram.rows().chunks_exact(padded(k)).flat_map(|row| &row[..k]).map(|&x| f64::from(x)).collect()
 }
 
 /// See [`Fixed::solver`].
