@@ -49,7 +49,7 @@
 //! ## Cost
 //! An epoch for N pairs in S and D, beside O((m + n)k²) for G: Cholesky O(Nk² + (m + n)k³); conjugate gradients O(Nk) a step, and once O((m + n)k² + k³), of which k³ on one thread; blocks of b
 //! O(Nkb + (m + n)k²b). Balance costs O((m + n)k²) and O(k³) on one thread. Rows are solved in parallel. Memory beside the model: 16 bytes for each pair in S and D (8 where c_ui = 1 and all ratings count),
-//! with momentum Q twice more, with conjugate gradients P or Q once more, and for each thread about 4k² bytes, or with conjugate gradients and blocks 4k bytes for each pair of the longest row.
+//! with momentum Q twice more, with conjugate gradients P or Q once more, before the first epoch of a smooth start Q and P once more, and for each thread about 4k² bytes, or with conjugate gradients and blocks 4k bytes for each pair of the longest row.
 //!
 //! ## Unknown users and items
 //! Whoever has taken nothing is at zero, where (5) leads too. Somebody who comes with a few items is folded in by (5), exactly. What each of the items
