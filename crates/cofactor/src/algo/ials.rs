@@ -37,7 +37,7 @@
 //! ```
 //! Q₋₁ is what the sweep before began with. A sweep that raises (2) sets θ back to 1.
 //!
-//! With `balance` each sweep ends with the one turn that leaves all x̂ as they are and makes the last part of (2) least ([`crate::fit::balance`]):
+//! With `balance` each sweep ends with the one turn that leaves all x̂ as they are and makes the last part of (2) least (`fit::balance`):
 //! ```text
 //! P ← PA,  Q ← QA⁻ᵀ,  Aᵀ(Σ_u w_u p_u p_uᵀ)A = A⁻¹(Σ_i w_i q_i q_iᵀ)A⁻ᵀ, diagonal             (7)
 //! ```
