@@ -263,7 +263,7 @@ impl Algorithm for Ials {
             name: "momentum",
             symbol: "β",
             kind: Kind::Flag,
-            purpose: "whether each sweep begins ahead of where the last one ended, which halves their number",
+            purpose: "whether each sweep begins ahead of where the last one ended, so that fewer are needed",
         },
         Knob {
             name: "balance",
