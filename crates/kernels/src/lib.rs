@@ -39,7 +39,7 @@ pub use half::{by_sample, from_half, to_half};
 pub use isa::Isa;
 use lanes::Lanes;
 pub use link::{Link, sigmoid, sigmoids};
-pub use normal::{Gram, NormalEquations, Samples};
+pub use normal::{Dual, Gram, NormalEquations, Samples};
 pub use product::{Rows, add_product};
 pub use products::{Found, Packed, Skipped, products, products_above};
 pub use residual::{Errors, Gathered};

@@ -307,6 +307,32 @@ pub fn solve(
     (x, bias)
 }
 
+/// [`crate::Dual::solve`]: x alone, for rows as long as `inverse`.
+pub fn dual(samples: Samples<'_>, inverse: &[f32]) -> Vec<f32> {
+    let (count, stride) = (samples.rows.len(), inverse.len());
+    let weight = |l: usize| samples.weights.map_or(1.0, |weights| weights[l]);
+    let row = |l: usize| &samples.matrix[samples.rows[l] as usize * stride..][..stride];
+    let (mut matrix, mut b, s) =
+        normal_equations(count, 0.0, Samples { rows: &[], weights: None, targets: &[], ..samples });
+    for l in 0..count {
+        matrix[l][l] = 1.0 / weight(l);
+        b[l] = samples.targets[l] / weight(l);
+        for other in 0..count {
+            for f in 0..stride {
+                matrix[l][other] = row(l)[f].mul_add(row(other)[f] * inverse[f], matrix[l][other]);
+            }
+        }
+    }
+    let (y, _) = solve(&factor(matrix), b, s, None);
+    let mut x = vec![0.0_f32; stride];
+    for (l, y) in y[..count].iter().enumerate() {
+        for (f, x) in x.iter_mut().enumerate() {
+            *x = y.mul_add(row(l)[f], *x);
+        }
+    }
+    x.iter().zip(inverse).map(|(x, inverse)| x * inverse).collect()
+}
+
 /// Rounds over the coordinates of f = xᵀAx − 2xᵀb, each moved to where f is least for it alone without falling below zero; returns −f.
 /// Reads all of A but its padding.
 pub fn descend_non_negative(matrix: &[Vec<f32>], b: &[f32], rounds: usize, x: &mut [f32]) -> f32 {

@@ -27,19 +27,25 @@
 //! ∂(2)/∂p_u = 0  ⇒  (α₀G + Σ_i a_ui q_i q_iᵀ + λw_u I) p_u = Σ_i c_ui q_i                      (5)
 //! a_ui = c_ui, or c_ui − α₀ with `zeros = untaken`; c₋ for a dislike, whose c_ui on the right is 0
 //! ```
-//! The sums are over what u has taken or disliked. `solver = cholesky`: by a Cholesky factor. `solver = cg`: by `cg_steps` steps of conjugate gradients from where
-//! p_u stands, scaled by the diagonal, in the axes of G: G = VΛVᵀ is taken apart once for all users, and for P V and Q V in the place of P and Q what all users share is α₀Λ + λw_u I,
-//! diagonal for each, so that a step costs no more than what u has taken. `solver = blocks`: exactly for `block` coordinates of p_u after the other (iALS++). Then the items, with P fixed.
+//! The sums are over what u has taken or disliked. `solver = cholesky`: exactly, by a Cholesky factor. `solver = cg`: by `cg_steps` steps of conjugate gradients from where
+//! p_u stands, scaled by the diagonal. `solver = blocks`: exactly for `block` coordinates of p_u after the other (iALS++). Then the items, with P fixed.
+//!
+//! The first two work in the axes of G: G = VΛVᵀ is taken apart once for all users, and for P V and Q V in the place of P and Q what all users share is H = α₀Λ + λw_u I, diagonal for each. So a step of conjugate gradients costs no
+//! more than what u has taken, and whoever has taken fewer items than there are factors is solved for with as many unknowns as items, exactly all the same (push-through identity):
+//! ```text
+//! p_u = H⁻¹Q_uᵀy,  (K⁻¹ + Q_u H⁻¹Q_uᵀ) y = K⁻¹c                                              (6)
+//! ```
+//! where Q_u are the rows of what u has taken, c their c_ui, and K is diagonal with their a_ui.
 //!
 //! With `momentum` the users are solved for against an extrapolated Q, by Nesterov's sequence:
 //! ```text
-//! Q ← Q + β(Q − Q₋₁),  β = (θ − 1)/θ₊,  θ₊ = (1 + √(1 + 4θ²))/2,  θ = 1 at first               (6)
+//! Q ← Q + β(Q − Q₋₁),  β = (θ − 1)/θ₊,  θ₊ = (1 + √(1 + 4θ²))/2,  θ = 1 at first               (7)
 //! ```
 //! Q₋₁ is what the sweep before began with. A sweep that raises (2) sets θ back to 1.
 //!
 //! With `balance` each sweep ends with the one turn that leaves all x̂ as they are and makes the last part of (2) least (`fit::balance`):
 //! ```text
-//! P ← PA,  Q ← QA⁻ᵀ,  Aᵀ(Σ_u w_u p_u p_uᵀ)A = A⁻¹(Σ_i w_i q_i q_iᵀ)A⁻ᵀ, diagonal             (7)
+//! P ← PA,  Q ← QA⁻ᵀ,  Aᵀ(Σ_u w_u p_u p_uᵀ)A = A⁻¹(Σ_i w_i q_i q_iᵀ)A⁻ᵀ, diagonal             (8)
 //! ```
 //! Without it the two sides exchange their lengths over many sweeps, since each half can lengthen or shorten one side only.
 //!
@@ -47,9 +53,9 @@
 //! ([`crate::fit::whole`]), and the items, which are solved last, hold all of it but λΣ w_u‖p_u‖².
 //!
 //! ## Cost
-//! An epoch for N pairs in S and D, beside O((m + n)k²) for G: Cholesky O(Nk² + (m + n)k³); conjugate gradients O(Nk) a step, and once O((m + n)k² + k³), of which k³ on one thread; blocks of b
+//! An epoch for N pairs in S and D, beside O((m + n)k²) for G: Cholesky for a row of d pairs O(dk² + k³), or O(d²k) where d < k; conjugate gradients O(Nk) a step; both once O((m + n)k² + k³), of which k³ on one thread; blocks of b
 //! O(Nkb + (m + n)k²b). Balance costs O((m + n)k²) and O(k³) on one thread. Rows are solved in parallel. Memory beside the model: 16 bytes for each pair in S and D (8 where c_ui = 1 and all ratings count),
-//! with momentum Q twice more, with conjugate gradients P or Q once more, before the first epoch of a smooth start Q and P once more, and for each thread about 4k² bytes, or with conjugate gradients and blocks 4k bytes for each pair of the longest row.
+//! with momentum Q twice more, without blocks P or Q once more, before the first epoch of a smooth start Q and P once more, and for each thread about 4k² bytes, or with conjugate gradients and blocks 4k bytes for each pair of the longest row.
 //!
 //! ## Unknown users and items
 //! Whoever has taken nothing is at zero, where (5) leads too. Somebody who comes with a few items is folded in by (5), exactly. What each of the items
@@ -60,14 +66,14 @@
 //! α₀ = 0.3, λ = 0.007, ν = 1, constant confidence: Rendle et al.'s setting for MovieLens 1M in the split of He et al., which they found without looking at its test part.
 //! Users, which are solved first, start at zero, and items with normal noise N of standard deviation σ₀/√k, or with what passes over the graph of who took what make of it:
 //! ```text
-//! X ← orth(R̃ᵀR̃X) from X = N on, `smooth` times;  Q = c D_i^−½X,  R̃ = D_u^−½RD_i^−½             (8)
+//! X ← orth(R̃ᵀR̃X) from X = N on, `smooth` times;  Q = c D_i^−½X,  R̃ = D_u^−½RD_i^−½             (9)
 //! ```
 //! R is one on S, D are n_u and n_i, and c makes Q as long as N. The authors advise to search α₀ and λ at k = 128, and then to
 //! double k until nothing is gained.
 //!
 //! ## Differences from the paper
 //! Rendle et al. have c_ui = 1 alone. Their blocks go round both sides, one block at a time; here a row's blocks are solved one after the other, so that G is summed once
-//! a half and no x̂_ui is kept. The papers' conjugate gradients multiply with G in each step, O(k²) for each row, and scale nothing. None of the papers has momentum (Mitchell et al. have it for tensors), balance, nor dislikes.
+//! a half and no x̂_ui is kept. The papers' conjugate gradients multiply with G in each step, O(k²) for each row, and scale nothing, and their exact solutions factor k×k for each row. None of the papers has momentum (Mitchell et al. have it for tensors), balance, nor dislikes.
 //!
 //! ## References
 //! Y. Hu, Y. Koren, C. Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
@@ -129,13 +135,13 @@ pub struct Ials {
     pub cg_steps: usize,
     /// Coordinates of a block.
     pub block: usize,
-    /// Whether (6) runs ahead.
+    /// Whether (7) runs ahead.
     pub momentum: bool,
-    /// Whether (7) follows each sweep.
+    /// Whether (8) follows each sweep.
     pub balance: bool,
     /// Sweeps over users and items.
     pub epochs: usize,
-    /// Passes of (8).
+    /// Passes of (9).
     pub smooth: usize,
     /// σ₀.
     pub spread: f64,
@@ -414,7 +420,7 @@ impl Ials {
         self.reg * libm::pow(taken as f64 + self.unobserved * pairs as f64, self.reg_power)
     }
 
-    /// (8), as long as noise would be. A column that the others determine is left at zero.
+    /// (9), as long as noise would be. A column that the others determine is left at zero.
     fn smooth(&self, items: &mut Matrix, sweep: &Sweep<'_>, run: &Run<'_>) -> Result<()> {
         let graph = Graph::new(taken(&sweep.said, 0.0)?);
         for _ in 0..self.smooth {
@@ -452,7 +458,7 @@ impl Ials {
     }
 }
 
-/// (6).
+/// (7).
 struct Momentum {
     theta: f64,
     /// Q₋₁.
@@ -550,7 +556,7 @@ impl<'a> Sweep<'a> {
         objective + self.total + of_users.iter().enumerate().map(held).sum::<f64>()
     }
 
-    /// (7), for Q₋₁ too; returns by how much that lowers (2).
+    /// (8), for Q₋₁ too; returns by how much that lowers (2).
     fn balance(&self, run: &Run<'_>, factors: &mut Factors, before: Option<&mut Matrix>) -> f64 {
         let Factors { users, items, .. } = factors;
         let [of_users, of_items] = &self.ridges;
@@ -595,6 +601,8 @@ impl<'a> Sweep<'a> {
 struct Equations {
     left: Vec<f32>,
     right: Vec<f32>,
+    /// Whether any a is not one, and need be multiplied by.
+    weighted: bool,
 }
 
 impl Equations {
@@ -605,6 +613,7 @@ impl Equations {
             let (left, right) = sweep.ials.sides(all);
             self.left.resize(said.len(), left);
             self.right.resize(said.len(), right);
+            self.weighted = left != 1.0;
             return right > 0.0 && !said.is_empty();
         }
         self.left.clear();
@@ -614,12 +623,12 @@ impl Equations {
             self.left.push(left);
             self.right.push(right);
         }
+        self.weighted = self.left.iter().any(|&left| left != 1.0);
         self.right.iter().any(|&right| right > 0.0)
     }
 
     fn samples<'s>(&'s self, matrix: &'s Matrix, rows: &'s [u32]) -> Samples<'s> {
-        // Weights of one need not be multiplied by.
-        let weights = self.left.iter().any(|&weight| weight != 1.0).then_some(&self.left[..]);
+        let weights = self.weighted.then_some(&self.left[..]);
         Samples { matrix: matrix.as_slice(), rows, weights, targets: &self.right }
     }
 }

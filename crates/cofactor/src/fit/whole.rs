@@ -5,12 +5,14 @@
 //! f(x) = α₀ Σ_z (zᵀx)² + Σ_l (a_l (z_lᵀx)² − 2b_l z_lᵀx) + λ‖x‖² = xᵀAx − 2bᵀx                 (1)
 //! A = α₀G + Σ_l a_l z_l z_lᵀ + λI,   b = Σ_l b_l z_l,   G = Σ_z z zᵀ                          (2)
 //! ```
-//! G is summed once for all rows of a half; l runs over the few z that the row has to do with. Conjugate gradients work in the axes of G, where α₀G + λI is diagonal for each row and each λ, so that no step of theirs
-//! costs more than the row's few z.
+//! G is summed once for all rows of a half; l runs over the few z that the row has to do with. Conjugate gradients and exact solutions work in the axes of G, where α₀G + λI is diagonal for each row and each λ. So no step of the former
+//! costs more than the row's few z, and where these are fewer than coordinates the latter have no more unknowns than z ([`Dual`]).
 
 use std::borrow::Cow;
 
-use cofactor_kernels::{Gathered, Gram, Isa, NormalEquations, Samples, Steps, dot, dot_rows, padded};
+use cofactor_kernels::{
+    Dual, Gathered, Gram, Isa, LANES, NormalEquations, Samples, Steps, dot, dot_rows, padded,
+};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -24,11 +26,14 @@ const PARTS: usize = 16;
 /// Fewer rows than this are not worth a part of their own.
 const PART_ROWS: usize = 2048;
 
+/// A direction along which α₀G + λI has a smaller part than this of its largest is known to no digit in f32.
+const NO_DIRECTION: f32 = 1e-6;
+
 /// How (1) is made small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Solver {
-    /// Exactly, by factoring A: O(n k² + k³) for n rows.
+    /// Exactly, by factoring A in the axes of G, O(n k² + k³) for n rows, or where n < k what stands for it, O(n² k).
     Cholesky,
     /// By steps of conjugate gradients in the axes of G, scaled by A's diagonal: O(n k) each.
     Cg,
@@ -45,14 +50,19 @@ pub struct Fixed<'a> {
 
 /// α₀G.
 enum Pull {
-    Whole(Gram),
     Blocks(BlockPull),
-    /// Along its axes. The rows are turned there and back by these.
-    Axes {
-        along: Vec<f32>,
-        there: Square,
-        back: Square,
-    },
+    Axes(AxesPull),
+}
+
+/// Along its axes.
+struct AxesPull {
+    /// Λα₀, a padded row.
+    along: Vec<f32>,
+    /// The rows are turned there and back by these.
+    there: Square,
+    back: Square,
+    /// Whether a row is solved exactly, from wherever it stands.
+    exact: bool,
 }
 
 struct BlockPull {
@@ -64,31 +74,27 @@ struct BlockPull {
 }
 
 impl<'a> Fixed<'a> {
-    /// Sums G. Cost: O(nk²) for n rows, in parallel; for [`Solver::Cg`] O(k³) more, and the memory of a copy of the rows.
+    /// Sums G. Cost: O(nk²) for n rows, in parallel; but for [`Solver::Blocks`] O(k³) more, and the memory of a copy of the rows.
     pub fn new(run: &Run<'_>, solver: Solver, matrix: &'a Matrix, unobserved: f64, block: usize) -> Self {
         let gram = gram(run.pool(), run.isa(), matrix, unobserved);
         let k = matrix.columns();
-        match solver {
-            Solver::Cholesky => Self { matrix: Cow::Borrowed(matrix), k, pull: Pull::Whole(gram) },
-            Solver::Blocks => {
-                let rows = gram.rows();
-                let square = |first| Gram::of_square(&rows, k, first, block.min(k - first));
-                let squares = (0..k).step_by(block).map(square).collect();
-                let pull = Pull::Blocks(BlockPull { rows, squares, size: block.min(k) });
-                Self { matrix: Cow::Borrowed(matrix), k, pull }
-            }
-            Solver::Cg => {
-                let (values, vectors) = axes(dense(&gram, k), k);
-                let mut along = vec![0.0; matrix.stride()];
-                // What rounding leaves below zero was zero.
-                along.iter_mut().zip(values).for_each(|(to, value)| *to = value.max(0.0) as f32);
-                let there = Square::new(k, |row, axis| vectors[axis * k + row]);
-                let back = Square::new(k, |axis, row| vectors[axis * k + row]);
-                let mut turned = matrix.clone();
-                there.multiply(run, &mut turned);
-                Self { matrix: Cow::Owned(turned), k, pull: Pull::Axes { along, there, back } }
-            }
+        if solver == Solver::Blocks {
+            let rows = gram.rows();
+            let square = |first| Gram::of_square(&rows, k, first, block.min(k - first));
+            let squares = (0..k).step_by(block).map(square).collect();
+            let pull = Pull::Blocks(BlockPull { rows, squares, size: block.min(k) });
+            return Self { matrix: Cow::Borrowed(matrix), k, pull };
         }
+        let (values, vectors) = axes(dense(&gram, k), k);
+        let mut along = vec![0.0; matrix.stride()];
+        // What rounding leaves below zero was zero.
+        along.iter_mut().zip(values).for_each(|(to, value)| *to = value.max(0.0) as f32);
+        let there = Square::new(k, |row, axis| vectors[axis * k + row]);
+        let back = Square::new(k, |axis, row| vectors[axis * k + row]);
+        let mut turned = matrix.clone();
+        there.multiply(run, &mut turned);
+        let exact = solver == Solver::Cholesky;
+        Self { matrix: Cow::Owned(turned), k, pull: Pull::Axes(AxesPull { along, there, back, exact }) }
     }
 
     /// The rows, in the coordinates in which they are solved against.
@@ -96,16 +102,16 @@ impl<'a> Fixed<'a> {
         &self.matrix
     }
 
-    /// Takes the rows that are to be solved into these coordinates.
+    /// Takes the rows that are to be solved into these coordinates, where it matters from where they start.
     pub fn enter(&self, run: &Run<'_>, moving: &mut Matrix) {
-        if let Pull::Axes { there, .. } = &self.pull {
+        if let Pull::Axes(AxesPull { there, exact: false, .. }) = &self.pull {
             there.multiply(run, moving);
         }
     }
 
     /// Takes them back.
     pub fn leave(&self, run: &Run<'_>, moving: &mut Matrix) {
-        if let Pull::Axes { back, .. } = &self.pull {
+        if let Pull::Axes(AxesPull { back, .. }) = &self.pull {
             back.multiply(run, moving);
         }
     }
@@ -114,10 +120,15 @@ impl<'a> Fixed<'a> {
     pub fn solver(&self, steps: usize) -> Whole<'_> {
         let k = self.k;
         Whole(match &self.pull {
-            Pull::Whole(gram) => Method::Cholesky(gram, Box::new(NormalEquations::new(k))),
             Pull::Blocks(pull) => Method::Blocks(pull, Box::new(Blocks::new(k, pull.size))),
-            Pull::Axes { along, .. } => Method::Cg(Box::new(Cg {
-                along,
+            Pull::Axes(pull) if pull.exact => Method::Cholesky(Box::new(Exact {
+                along: &pull.along,
+                equations: NormalEquations::new(k),
+                dual: Dual::default(),
+                diagonal: vec![0.0; padded(k)],
+            })),
+            Pull::Axes(pull) => Method::Cg(Box::new(Cg {
+                along: &pull.along,
                 steps,
                 gathered: Gathered::new(k),
                 scratch: Steps::new(padded(k)),
@@ -180,9 +191,17 @@ pub(crate) fn dense(gram: &Gram, k: usize) -> Vec<f64> {
 pub struct Whole<'a>(Method<'a>);
 
 enum Method<'a> {
-    Cholesky(&'a Gram, Box<NormalEquations>),
+    Cholesky(Box<Exact<'a>>),
     Cg(Box<Cg<'a>>),
     Blocks(&'a BlockPull, Box<Blocks>),
+}
+
+struct Exact<'a> {
+    along: &'a [f32],
+    equations: NormalEquations,
+    dual: Dual,
+    /// α₀G + λI along the axes, or its inverse.
+    diagonal: Vec<f32>,
 }
 
 struct Cg<'a> {
@@ -198,19 +217,44 @@ impl Whole<'_> {
     /// Moves x, a padded row in the coordinates of [`Fixed::enter`]; returns f there. `samples` are the z_l, with weights a and targets b; their matrix is [`Fixed::matrix`].
     pub fn solve(&mut self, isa: Isa, samples: Samples<'_>, ridge: f32, x: &mut [f32]) -> f64 {
         match &mut self.0 {
-            Method::Cholesky(gram, equations) => {
-                let x = &mut x[..equations.unknowns()];
-                equations.start_from(gram, ridge);
-                equations.add(isa, samples);
-                equations.factor(isa);
-                equations.solve(isa, x);
-                // At the solution f = −bᵀx.
-                -equations.right_hand_side().zip(&*x).map(|(b, &x)| f64::from(b) * f64::from(x)).sum::<f64>()
-            }
+            Method::Cholesky(exact) => exact.solve(isa, samples, ridge, x),
             Method::Cg(cg) => cg.descend(isa, samples, ridge, x),
             Method::Blocks(pull, blocks) => blocks.descend(isa, pull, samples, ridge, x),
         }
     }
+}
+
+impl Exact<'_> {
+    fn solve(&mut self, isa: Isa, samples: Samples<'_>, ridge: f32, x: &mut [f32]) -> f64 {
+        let Self { along, equations, dual, diagonal } = self;
+        diagonal.iter_mut().zip(*along).for_each(|(to, along)| *to = along + ridge);
+        let k = equations.unknowns();
+        if is_short(samples, &diagonal[..k]) {
+            for entry in &mut diagonal[..k] {
+                *entry = 1.0 / *entry;
+            }
+            diagonal[k..].fill(0.0);
+            return dual.solve(isa, samples, diagonal, x);
+        }
+        let x = &mut x[..k];
+        equations.clear_to(|f| diagonal[f]);
+        equations.add(isa, samples);
+        equations.factor(isa);
+        equations.solve(isa, x);
+        // At the solution f = −bᵀx.
+        -equations.right_hand_side().zip(&*x).map(|(b, &x)| f64::from(b) * f64::from(x)).sum::<f64>()
+    }
+}
+
+/// Whether there are so few z_l that [`Dual`] solves for them sooner, and all that it divides by is above zero and no rounding.
+fn is_short(samples: Samples<'_>, diagonal: &[f32]) -> bool {
+    let vectors = |entries: usize| entries.div_ceil(LANES);
+    let least = diagonal.iter().copied().fold(f32::INFINITY, f32::min);
+    let most = diagonal.iter().copied().fold(0.0, f32::max);
+    !samples.rows.is_empty()
+        && vectors(samples.rows.len()) < vectors(diagonal.len())
+        && least > NO_DIRECTION * most
+        && samples.weights.is_none_or(|weights| weights.iter().all(|&weight| weight > 0.0))
 }
 
 impl Cg<'_> {

@@ -6,6 +6,7 @@
 //! the loop, which differs between instruction sets, does not show in the bits.
 
 mod descent;
+mod dual;
 mod factor;
 mod gram;
 mod outer;
@@ -17,6 +18,7 @@ use fearless_simd::{Simd, dispatch, f32x16, prelude::*};
 
 use crate::{Isa, LANES, Lanes, MAX_PADDED, NARROW, narrow, padded};
 pub(crate) use descent::NOTHING;
+pub use dual::Dual;
 pub(crate) use factor::NO_PIVOT;
 pub use gram::Gram;
 use outer::{Tiles, few_rows, row_of_tiles};
@@ -85,26 +87,53 @@ impl NormalEquations {
     /// # Panics
     /// When k is zero or a padded row of k entries is longer than [`MAX_PADDED`].
     pub fn new(k: usize) -> Self {
-        assert!(k > 0 && padded(k) <= MAX_PADDED, "so many unknowns can be solved for");
-        let blocks = k.div_ceil(LANES);
-        let tiles = start_of(blocks);
-        Self {
-            k,
-            blocks,
-            narrow: narrow(k),
-            matrix: vec![Lanes::ZERO; tiles],
-            factor: vec![Lanes::ZERO; tiles],
-            transposed: vec![Lanes::ZERO; blocks * LANES],
-            inverse_pivots: vec![Lanes::ZERO; blocks],
-            sides: vec![Lanes::ZERO; SIDES * blocks],
-            halfway: vec![Lanes::ZERO; 2 * blocks],
-            solution: vec![Lanes::ZERO; blocks],
+        let mut equations = Self {
+            k: 0,
+            blocks: 0,
+            narrow: 0,
+            matrix: Vec::new(),
+            factor: Vec::new(),
+            transposed: Vec::new(),
+            inverse_pivots: Vec::new(),
+            sides: Vec::new(),
+            halfway: Vec::new(),
+            solution: Vec::new(),
             full: Vec::new(),
             gathered: Gathered {
-                rows: vec![Lanes::ZERO; blocks * DEPTH],
-                weighted: vec![Lanes::ZERO; blocks * DEPTH],
+                rows: Vec::new(),
+                weighted: Vec::new(),
                 multiples: vec![Lanes::ZERO; DEPTH],
             },
+        };
+        equations.resize(k);
+        equations
+    }
+
+    /// From now on of k unknowns, all zeros, in the memory that there is.
+    fn resize(&mut self, k: usize) {
+        assert!(k > 0 && padded(k) <= MAX_PADDED, "so many unknowns can be solved for");
+        let blocks = k.div_ceil(LANES);
+        (self.k, self.blocks, self.narrow) = (k, blocks, narrow(k));
+        self.matrix.clear();
+        self.sides.clear();
+        let Self { matrix, transposed, inverse_pivots, sides, halfway, solution, .. } = self;
+        let columns = blocks * LANES;
+        for (lanes, len) in [
+            (matrix, start_of(blocks)),
+            (transposed, columns),
+            (inverse_pivots, blocks),
+            (sides, SIDES * blocks),
+            (halfway, 2 * blocks),
+            (solution, blocks),
+        ] {
+            lanes.resize(len, Lanes::ZERO);
+        }
+        // What is written before it is read may be longer.
+        let Gathered { rows, weighted, .. } = &mut self.gathered;
+        for (lanes, len) in
+            [(&mut self.factor, start_of(blocks)), (rows, blocks * DEPTH), (weighted, blocks * DEPTH)]
+        {
+            lanes.resize(lanes.len().max(len), Lanes::ZERO);
         }
     }
 
@@ -115,19 +144,28 @@ impl NormalEquations {
 
     /// A = ridge·I and no rows.
     pub fn clear(&mut self, ridge: f32) {
+        self.clear_to(|_| ridge);
+    }
+
+    /// A is diagonal, and no rows.
+    pub fn clear_to(&mut self, diagonal: impl Fn(usize) -> f32) {
         self.matrix.fill(Lanes::ZERO);
         self.sides.fill(Lanes::ZERO);
+        self.set_diagonal(diagonal);
+    }
+
+    fn set_diagonal(&mut self, diagonal: impl Fn(usize) -> f32) {
         for block in 0..self.blocks {
             let live = self.live(block);
-            let diagonal = &mut self.matrix[start_of(block) + block * LANES..][..LANES];
+            let tile = &mut self.matrix[start_of(block) + block * LANES..][..LANES];
             for lane in 0..LANES {
                 // The padding solves for zeros, so that it needs no case of its own.
-                diagonal[lane].0[lane] = if lane < live { ridge } else { 1.0 };
+                tile[lane].0[lane] = if lane < live { diagonal(block * LANES + lane) } else { 1.0 };
             }
         }
-        let last = SIDES * (self.blocks - 1);
+        let last = self.blocks - 1;
         for lane in 0..self.narrow {
-            self.sides[last + 2 + lane].0[lane] = ridge;
+            self.sides[SIDES * last + 2 + lane].0[lane] = diagonal(last * LANES + lane);
         }
     }
 

@@ -268,3 +268,42 @@ proptest! {
         prop_assert_eq!(equations.right_hand_side().collect::<Vec<_>>(), right);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn the_dual_equations_give_the_bits_of_the_twin_and_the_solution_of_the_others(
+        k in 9_usize..150,
+        count in 1_usize..80,
+        entries in proptest::collection::vec(-1.0_f32..1.0, 997),
+        weighted in any::<bool>(),
+    ) {
+        let drawn = Drawn::new(k, count, &entries);
+        let weights: Vec<f32> = (0..count).map(|l| 0.5 + entries[l * 3].abs()).collect();
+        let samples = Samples { weights: weighted.then_some(&weights[..]), ..drawn.samples(false) };
+        let diagonal = |f: usize| 2.0 + 3.0 * entries[f].abs();
+        let inverse: Vec<f32> = (0..padded(k)).map(|f| if f < k { 1.0 / diagonal(f) } else { 0.0 }).collect();
+        let expected = twin::dual(samples, &inverse);
+        let mut equations = NormalEquations::new(k);
+        let mut primal = vec![0.0; k];
+        equations.clear_to(diagonal);
+        equations.add(Isa::detect(), samples);
+        equations.factor(Isa::detect());
+        equations.solve(Isa::detect(), &mut primal);
+        let lowest: f64 = -equations.right_hand_side().zip(&primal).map(|(b, &x)| f64::from(b * x)).sum::<f64>();
+        let largest = primal.iter().fold(1.0, |most: f32, x| most.max(x.abs()));
+        for isa in Isa::all() {
+            let mut dual = Dual::default();
+            let mut x = vec![f32::NAN; padded(k)];
+            // Something else before it leaves no trace.
+            dual.solve(isa, Samples { rows: &[3; 40], targets: &[1.0; 40], weights: None, ..samples }, &inverse, &mut x);
+            let value = dual.solve(isa, samples, &inverse, &mut x);
+            prop_assert_eq!(bits(&x), bits(&expected), "{}", isa.name());
+            for (found, expected) in x.iter().zip(&primal) {
+                prop_assert!((found - expected).abs() < 1e-4 * largest, "{} and {}", found, expected);
+            }
+            prop_assert!((value - lowest).abs() < 1e-4 * lowest.abs().max(1.0), "{} and {}", value, lowest);
+        }
+    }
+}
