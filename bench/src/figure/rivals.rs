@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use cofactor::data::split;
-use cofactor::eval::evaluate::errors;
+use cofactor::eval::predict::errors;
 use cofactor::fit::run::Run;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -54,18 +54,20 @@
 //! K. Mao, J. Zhu, J. Wang, Q. Dai, Z. Dong, X. Xiao, X. He, "SimpleX: A simple and strong baseline for collaborative filtering", CIKM 2021 (MF-CCL).
 //! J. Duchi, E. Hazan, Y. Singer, "Adaptive subgradient methods for online learning and stochastic optimization", JMLR 12, 2011.
 
-use std::ops::{ControlFlow, Range};
+mod descent;
+mod newcomer;
 
-use cofactor_kernels::{Isa, Link, Rows, dot, dot_rows};
-use rayon::prelude::*;
+use std::ops::ControlFlow;
+
+use cofactor_kernels::{Isa, Link, dot};
 use serde::{Deserialize, Serialize};
 
-use crate::data::ids::{Item, User};
+use crate::data::ids::User;
 use crate::data::ratings::{Ratings, Row, Time};
 use crate::error::{Error, Result};
 use crate::fit::algorithm::{Algorithm, Kind, Knob, Preset, Task};
 use crate::fit::factors::{Factors, Matrix, Prior, mean_of_rows};
-use crate::fit::model::{Model, Newcomer, Parts, Query, Share, Tensors};
+use crate::fit::model::{Model, Newcomer, Query, Tensors};
 use crate::fit::objective::{
     Expr, Method, Objective, Sample, Set, Training, Unknown, Visits, dot as product, named, positive_part,
     power, scalar, size, squared_norm, sum, vector,
@@ -73,16 +75,11 @@ use crate::fit::objective::{
 use crate::fit::rng::Purpose;
 use crate::fit::run::Run;
 use crate::fit::sweep::noise;
-use crate::fit::taken::{IMPLICIT_FROM, is_taken, taken};
-use crate::fit::tiles::{self, CHUNK, Columns, TILE};
+use crate::fit::taken::{IMPLICIT_FROM, taken};
+use descent::Descent;
 
 /// What nobody has taken scores as much as what points the other way.
 const LOWEST: f32 = -1.0;
-/// Steps of a newcomer.
-const FOLD_IN_STEPS: usize = 40;
-/// η of a newcomer, who begins near the end.
-const FOLD_IN_RATE: f32 = 0.5;
-
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -334,213 +331,6 @@ impl Mean {
     }
 }
 
-/// Users whose terms make one step.
-struct Group {
-    users: Vec<u32>,
-    /// Their vectors.
-    rows: Matrix,
-    /// (3).
-    slopes: Matrix,
-    /// G.
-    squares: Vec<f32>,
-    /// What they have taken, by item and then by user: the item, and the user's place in the group.
-    pairs: Vec<(u32, u32)>,
-}
-
-/// The cosines of a group with a chunk of items that are above ρ.
-struct Near {
-    /// Where each user's begin and end; one more than there are users.
-    ends: Vec<u32>,
-    /// Places in the chunk.
-    items: Vec<u32>,
-    /// Their part of (2).
-    loss: f64,
-}
-
-impl Near {
-    fn of(&self, user: usize) -> &[u32] {
-        &self.items[self.ends[user] as usize..self.ends[user + 1] as usize]
-    }
-}
-
-/// Steps by group.
-struct Descent<'a> {
-    ccl: &'a Ccl,
-    taken: &'a Ratings,
-    groups: Vec<Group>,
-    /// n.
-    count: usize,
-    /// Q.
-    columns: Columns,
-    /// (4).
-    slopes: Matrix,
-    /// G of the items.
-    squares: Vec<f32>,
-}
-
-impl<'a> Descent<'a> {
-    fn new(ccl: &'a Ccl, taken: &'a Ratings, factors: &Factors) -> Self {
-        let users: Vec<u32> =
-            (0..taken.users() as u32).filter(|&user| !taken.row(User(user)).is_empty()).collect();
-        let groups = users.len().div_ceil(ccl.group);
-        let dealt = |group: usize| users.iter().copied().skip(group).step_by(groups).collect();
-        let mut columns = Columns::zeros(taken.items(), ccl.factors);
-        (0..taken.items()).for_each(|item| columns.set(item, factors.items.entries(item)));
-        Self {
-            ccl,
-            taken,
-            groups: (0..groups).map(|group| Group::new(dealt(group), taken, factors)).collect(),
-            count: count(taken),
-            columns,
-            slopes: Matrix::zeros(taken.items(), ccl.factors),
-            squares: vec![0.0; taken.items()],
-        }
-    }
-
-    /// A step of each group in turn; returns (2) for each pair, as it was seen.
-    fn epoch(&mut self, run: &Run<'_>, factors: &mut Factors) -> f64 {
-        let mut loss = 0.0;
-        for group in 0..self.groups.len() {
-            if run.interrupt().requested() {
-                break;
-            }
-            loss += self.gradient(run, group, &factors.items);
-            self.groups[group].step(run, self.ccl.rate as f32);
-            self.step(run, &mut factors.items);
-        }
-        for group in &self.groups {
-            group.write(&mut factors.users);
-        }
-        loss / self.taken.len().max(1) as f64
-    }
-
-    /// (3) and (4); returns the group's terms of (2).
-    fn gradient(&mut self, run: &Run<'_>, group: usize, items: &Matrix) -> f64 {
-        let Self { ccl, taken, groups, count, columns, slopes, .. } = self;
-        let Group { users, rows, slopes: own_slopes, pairs, .. } = &mut groups[group];
-        let (isa, stride) = (run.isa(), rows.stride());
-        let margin = ccl.margin as f32;
-        let pushes: Vec<f32> =
-            users.iter().map(|&user| ccl.push(taken.row(User(user)).len(), *count)).collect();
-        let of_chunk = |(chunk, slopes): (usize, &mut [f32])| {
-            slopes.fill(0.0);
-            let near = nearer(isa, rows, columns, chunk, margin, &pushes);
-            let first = chunk * CHUNK;
-            for (user, (row, &push)) in rows.as_slice().chunks_exact(stride).zip(&pushes).enumerate() {
-                for &place in near.of(user) {
-                    add_scaled(&mut slopes[place as usize * stride..][..stride], -push, row);
-                }
-            }
-            for &(item, user) in &pairs[between(pairs, first..first + CHUNK)] {
-                add(&mut slopes[(item as usize - first) * stride..][..stride], rows.row(user as usize));
-            }
-            near
-        };
-        let chunks = slopes.as_mut_slice().par_chunks_mut(CHUNK * stride).enumerate();
-        let near: Vec<Near> = run.pool().install(|| chunks.map(of_chunk).collect());
-        let of_user = |(user, slope): (usize, &mut [f32])| {
-            let seen = taken.row(User(users[user])).items;
-            slope.fill(0.0);
-            for item in seen {
-                add(slope, items.row(item.index()));
-            }
-            let nearness = dot(isa, slope, rows.row(user));
-            for (chunk, near) in near.iter().enumerate() {
-                for &place in near.of(user) {
-                    add_scaled(slope, -pushes[user], items.row(chunk * CHUNK + place as usize));
-                }
-            }
-            seen.len() as f64 - f64::from(nearness)
-        };
-        let own = own_slopes.as_mut_slice().par_chunks_mut(stride).enumerate();
-        let far: Vec<f64> = run.pool().install(|| own.map(of_user).collect());
-        far.iter().sum::<f64>() + near.iter().map(|near| near.loss).sum::<f64>()
-    }
-
-    /// (6) for the items.
-    fn step(&mut self, run: &Run<'_>, items: &mut Matrix) {
-        let (isa, rate, k, stride) = (run.isa(), self.ccl.rate as f32, self.ccl.factors, items.stride());
-        let rows = items.as_mut_slice().par_chunks_mut(CHUNK * stride);
-        let slopes = self.slopes.as_mut_slice().par_chunks_mut(CHUNK * stride);
-        let sums = self.squares.par_chunks_mut(CHUNK).zip(self.columns.par_chunks_mut());
-        run.pool().install(|| {
-            rows.zip(slopes).zip(sums).for_each(|((rows, slopes), (squares, columns))| {
-                let all = rows.chunks_exact_mut(stride).zip(slopes.chunks_exact_mut(stride)).zip(squares);
-                for (place, ((row, slope), squares)) in all.enumerate() {
-                    step(isa, rate, row, slope, squares);
-                    tiles::set(columns, place, &row[..k]);
-                }
-            });
-        });
-    }
-}
-
-/// Which pairs have an item in the range.
-fn between(pairs: &[(u32, u32)], items: Range<usize>) -> Range<usize> {
-    let place = |end: usize| pairs.partition_point(|&(item, _)| (item as usize) < end);
-    place(items.start)..place(items.end)
-}
-
-/// The cosines of some users with a chunk of items that are above the margin, each user's with their push.
-fn nearer(isa: Isa, users: &Matrix, columns: &Columns, chunk: usize, margin: f32, pushes: &[f32]) -> Near {
-    let stride = users.stride();
-    let mut near = Near { ends: vec![0], items: Vec::new(), loss: 0.0 };
-    let mut cosines = vec![0.0; TILE * CHUNK];
-    for (tile, pushes) in users.as_slice().chunks(TILE * stride).zip(pushes.chunks(TILE)) {
-        cosines.fill(0.0);
-        columns.add_products(isa, Rows { entries: tile, stride }, pushes.len(), chunk, &mut cosines);
-        for (cosines, &push) in cosines.chunks_exact(CHUNK).zip(pushes) {
-            for (some, first) in cosines.chunks_exact(16).zip((0..).step_by(16)) {
-                // Most are below, and sixteen are asked at once.
-                if some
-                    .iter()
-                    .fold(margin, |highest, &cosine| if cosine > highest { cosine } else { highest })
-                    <= margin
-                {
-                    continue;
-                }
-                for (&cosine, place) in some.iter().zip(first..).filter(|(cosine, _)| **cosine > margin) {
-                    near.items.push(place);
-                    near.loss += f64::from(push * (cosine - margin));
-                }
-            }
-            near.ends.push(near.items.len() as u32);
-        }
-    }
-    near
-}
-
-impl Group {
-    fn new(users: Vec<u32>, taken: &Ratings, factors: &Factors) -> Self {
-        let mut rows = Matrix::zeros(users.len(), factors.k());
-        let mut pairs = Vec::new();
-        for (place, &user) in users.iter().enumerate() {
-            rows.row_mut(place).copy_from_slice(factors.users.row(user as usize));
-            pairs.extend(taken.row(User(user)).items.iter().map(|item| (item.0, place as u32)));
-        }
-        pairs.sort_unstable();
-        let slopes = Matrix::zeros(users.len(), factors.k());
-        Self { squares: vec![0.0; users.len()], users, rows, slopes, pairs }
-    }
-
-    /// (6) for the users.
-    fn step(&mut self, run: &Run<'_>, rate: f32) {
-        let (isa, stride) = (run.isa(), self.rows.stride());
-        let rows = self.rows.as_mut_slice().par_chunks_mut(stride);
-        let slopes = self.slopes.as_mut_slice().par_chunks_mut(stride);
-        let all = rows.zip(slopes).zip(&mut self.squares);
-        run.pool().install(|| {
-            all.for_each(|((row, slope), squares)| step(isa, rate, row, slope, squares));
-        });
-    }
-
-    fn write(&self, users: &mut Matrix) {
-        for (place, &user) in self.users.iter().enumerate() {
-            users.row_mut(user as usize).copy_from_slice(self.rows.row(place));
-        }
-    }
-}
-
 /// P and Q, and what it takes to fold somebody in.
 #[derive(Debug, Clone)]
 pub struct Directions {
@@ -569,104 +359,6 @@ impl Model for Directions {
 
     fn tensors(&self) -> Tensors {
         self.factors.tensors()
-    }
-}
-
-impl Directions {
-    /// (6) for somebody new, with Q fixed. Cost: O(nk) a step.
-    fn folded(&self, history: Row<'_>) -> Direction<'_> {
-        let Factors { items, item_bias, .. } = &self.factors;
-        let counts = |(&item, &value): (&Item, &f32)| {
-            let known = item_bias[item.index()] > LOWEST;
-            (known && is_taken(value, self.knobs.implicit_from)).then_some(item)
-        };
-        let taken: Vec<Option<Item>> = history.items.iter().zip(history.values).map(counts).collect();
-        let mut sum = vec![0.0; items.stride()];
-        taken.iter().flatten().for_each(|item| add(&mut sum, items.row(item.index())));
-        let squares = dot(self.factors.isa, &sum, &sum);
-        let mut found =
-            Direction { factors: &self.factors, along: 0.0, rest: vec![0.0; sum.len()], taken, p: sum };
-        if squares > 0.0 {
-            found.along = 1.0 / squares.sqrt();
-            let sum = found.p.clone();
-            found.p.iter_mut().for_each(|entry| *entry *= found.along);
-            self.descend(&sum, &mut found);
-        } else {
-            found.taken.fill(None);
-            found.p.fill(0.0);
-            found.p[..self.factors.k()].copy_from_slice(&self.factors.prior.mean[..self.factors.k()]);
-        }
-        found
-    }
-
-    /// p stays a·s − r, with s the sum of what was taken: (6) is p ← ((1 − η′gᵀp)p + η′g)/l, g = s − push Σ q, η′ = η/√G and l the length.
-    fn descend(&self, sum: &[f32], found: &mut Direction<'_>) {
-        let Factors { isa, items, .. } = &self.factors;
-        let push = self.knobs.push(found.taken.iter().flatten().count(), self.count);
-        let margin = self.knobs.margin as f32;
-        let mut cosines = vec![0.0; items.rows()];
-        let mut squares = 0.0;
-        for _ in 0..FOLD_IN_STEPS {
-            dot_rows(*isa, &found.p, items.as_slice(), &mut cosines);
-            let mut pushed = vec![0.0; sum.len()];
-            for (item, _) in cosines.iter().enumerate().filter(|(_, cosine)| **cosine > margin) {
-                add_scaled(&mut pushed, push, items.row(item));
-            }
-            let slope: Vec<f32> = sum.iter().zip(&pushed).map(|(sum, pushed)| sum - pushed).collect();
-            let mut sideways = slope.clone();
-            squares += across(*isa, &found.p, &mut sideways);
-            if squares == 0.0 {
-                return;
-            }
-            let by = FOLD_IN_RATE / squares.sqrt();
-            let keep = (-by).mul_add(dot(*isa, &slope, &found.p), 1.0);
-            add_scaled(&mut found.p, by, &sideways);
-            let length = dot(*isa, &found.p, &found.p).sqrt();
-            found.p.iter_mut().for_each(|entry| *entry /= length);
-            found.along = keep.mul_add(found.along, by) / length;
-            for (rest, pushed) in found.rest.iter_mut().zip(&pushed) {
-                *rest = keep.mul_add(*rest, by * pushed) / length;
-            }
-        }
-    }
-}
-
-/// Somebody new: p = a Σ q − r, over what was taken.
-struct Direction<'a> {
-    factors: &'a Factors,
-    /// What was taken of the history.
-    taken: Vec<Option<Item>>,
-    p: Vec<f32>,
-    /// a.
-    along: f32,
-    /// r, of which each item taken has the same part.
-    rest: Vec<f32>,
-}
-
-impl Newcomer for Direction<'_> {
-    fn score_all(&self, out: &mut [f32]) {
-        self.factors.score_all(&self.p[..self.factors.k()], 0.0, out);
-    }
-
-    fn parts(&self, item: Item) -> Parts {
-        let items = &self.factors.items;
-        let with = |x: &[f32]| {
-            let products = x.iter().zip(items.row(item.index())).map(|(&x, &q)| f64::from(x) * f64::from(q));
-            products.sum::<f64>()
-        };
-        let taken = self.taken.iter().flatten().count();
-        let rest = with(&self.rest) / taken.max(1) as f64;
-        let share = |taken: &Option<Item>| {
-            let all =
-                taken.map_or(0.0, |taken| f64::from(self.along) * with(items.row(taken.index())) - rest);
-            Share { all: all as f32, taste: all as f32 }
-        };
-        Parts {
-            mean: 0.0,
-            item_bias: self.factors.item_bias[item.index()],
-            prior: if taken == 0 { with(&self.p) as f32 } else { 0.0 },
-            shares: self.taken.iter().map(share).collect(),
-        }
     }
 }
 
@@ -728,6 +420,7 @@ impl Ccl {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::ids::Item;
     use crate::data::ratings::{Duplicates, RatingsBuilder};
 
     /// 70 users, so that there is more than a tile, and 300 items, more than a chunk, one of which nobody takes.
@@ -793,7 +486,7 @@ mod tests {
             assert_eq!(descent.groups.len(), 70_usize.div_ceil(group));
             for group in 0..descent.groups.len() {
                 let loss = descent.gradient(&run, group, &factors.items);
-                let Group { users, slopes, .. } = &descent.groups[group];
+                let descent::Group { users, slopes, .. } = &descent.groups[group];
                 let (of_users, of_items, expected) = plain(&ccl, &train, &factors, users);
                 assert!((loss - expected).abs() < 1e-5 * expected, "k = {k}: {loss} for {expected}");
                 for (expected, found) in [(of_users, slopes), (of_items, &descent.slopes)] {

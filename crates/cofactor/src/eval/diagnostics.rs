@@ -453,7 +453,7 @@ mod tests {
         let algorithm = registry::find("baseline").unwrap().configure(&serde_json::Map::new()).unwrap();
         let mut run = crate::fit::run::Run::new(0, 1).unwrap();
         let model = algorithm.fit(&fold.train, &mut run).unwrap();
-        let predictions = crate::eval::evaluate::predictions(&*model, &fold.test, true, run.pool());
+        let predictions = crate::eval::predict::predictions(&*model, &fold.test, true, run.pool());
         let diagnostics = diagnose(&*model, &fold, &predictions);
         assert_eq!(diagnostics.by_rating.iter().map(|of| of.n).sum::<usize>(), fold.test.len());
         assert_eq!(diagnostics.calibration.iter().map(|of| of.n).sum::<usize>(), fold.test.len());

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use rayon::ThreadPool;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -12,12 +10,12 @@ use super::clock::Clock;
 use super::coverage::{Coverage, coverage};
 use super::early::{self, EarlyStopping, Found};
 use super::metric::{Errors, Estimates, Summary, summarize};
+use super::predict::{measured, nothing_held_out, predictions_of_fold};
 use super::ranking::{self, Asked, RankingFigures, Rankings};
-use crate::data::ids::{Item, User};
 use crate::data::ratings::Ratings;
 use crate::data::split::{self, Fold, Plan, Spec, Unseen};
-use crate::error::{Error, Result};
-use crate::fit::model::{Model, Query, TOGETHER};
+use crate::error::Result;
+use crate::fit::model::{Model, Query};
 use crate::fit::run::{Epoch, Run};
 use crate::registry::Configured;
 
@@ -175,100 +173,6 @@ pub struct Outcome {
     pub predictions: Vec<f32>,
 }
 
-/// The predictions for a part, in the order of `part.iter()`. The threads share the users and never change a bit.
-///
-/// `clip`: to the scale of the ratings.
-pub fn predictions(model: &dyn Model, part: &Ratings, clip: bool, pool: &ThreadPool) -> Vec<f32> {
-    if model.whole_rows() {
-        return predictions_by_rows(model, part, clip, pool);
-    }
-    let scale = part.scale();
-    let of_user = |user: u32| {
-        let user = User(user);
-        part.row(user).iter().map(move |rated| {
-            let prediction =
-                model.predict(Query { user: Some(user), item: Some(rated.item), time: rated.time });
-            if clip { scale.clip(prediction) } else { prediction }
-        })
-    };
-    pool.install(|| {
-        (0..part.users() as u32).into_par_iter().with_min_len(64).flat_map_iter(of_user).collect()
-    })
-}
-
-/// The same for a model that makes all of a user's predictions at once.
-fn predictions_by_rows(model: &dyn Model, part: &Ratings, clip: bool, pool: &ThreadPool) -> Vec<f32> {
-    let (scale, n) = (part.scale(), part.items());
-    let clipped = |prediction: f32| if clip { scale.clip(prediction) } else { prediction };
-    let of_users = |scores: &mut Vec<f32>, users: &[User]| -> Vec<f32> {
-        let scores = &mut scores[..users.len() * n];
-        model.predict_many(users, scores);
-        let of_user = |(&user, scores): (&User, &[f32])| {
-            let of_item = |item: &Item| clipped(scores[item.index()]);
-            part.row(user).items.iter().map(of_item).collect::<Vec<f32>>()
-        };
-        users.iter().zip(scores.chunks_exact(n)).flat_map(of_user).collect()
-    };
-    let users: Vec<User> = part.rows().filter(|(_, row)| !row.is_empty()).map(|(user, _)| user).collect();
-    let scratch = || vec![0.0; TOGETHER * n];
-    let blocks: Vec<Vec<f32>> =
-        pool.install(|| users.par_chunks(TOGETHER).map_init(scratch, of_users).collect());
-    blocks.concat()
-}
-
-/// The same for a fold whose users may have to be folded in first.
-fn predictions_of_fold(model: &dyn Model, fold: &Fold, clip: bool, pool: &ThreadPool) -> Result<Vec<f32>> {
-    if fold.folded.is_none() {
-        return Ok(predictions(model, &fold.test, clip, pool));
-    }
-    let scale = fold.test.scale();
-    let of_user = |scores: &mut Vec<f32>, user: u32| {
-        let row = fold.test.row(User(user));
-        if row.is_empty() {
-            return Ok(Vec::new());
-        }
-        ranking::score_all(model, fold, User(user), scores)?;
-        let of_item = |item: &Item| scores[item.index()];
-        let clipped = |prediction: f32| if clip { scale.clip(prediction) } else { prediction };
-        Ok(row.items.iter().map(of_item).map(clipped).collect())
-    };
-    let users = (0..fold.test.users() as u32).into_par_iter();
-    let scratch = || vec![0.0; fold.test.items()];
-    let rows: Result<Vec<Vec<f32>>> = pool.install(|| users.map_init(scratch, of_user).collect());
-    Ok(rows?.concat())
-}
-
-/// The errors of a fitted model on a test part, with the predictions.
-///
-/// # Errors
-/// When the test part is empty, or a prediction is not a finite number.
-pub fn errors(
-    model: &dyn Model,
-    test: &Ratings,
-    clip: bool,
-    pool: &ThreadPool,
-) -> Result<(Errors, Vec<f32>)> {
-    if test.is_empty() {
-        return Err(nothing_held_out());
-    }
-    measured(test, predictions(model, test, clip, pool), clip)
-}
-
-/// The errors of predictions, which must be finite.
-fn measured(test: &Ratings, predictions: Vec<f32>, clip: bool) -> Result<(Errors, Vec<f32>)> {
-    if let Some((rating, prediction)) =
-        test.iter().zip(&predictions).find(|(_, prediction)| !prediction.is_finite())
-    {
-        let catalog = test.catalog();
-        let (user, item) = (catalog.user_id(rating.user), catalog.item_id(rating.item));
-        return Err(Error::unsupported(
-            format!("the model predicts {prediction} for item {item} by user {user}"),
-            "the factors are too large to multiply: lower the learning rate or raise the penalty",
-        ));
-    }
-    Ok((Errors::of(test, &predictions, clip), predictions))
-}
-
 /// Fits and evaluates each fold of a plan in turn; memory holds one fold at a time.
 ///
 /// `observer` hears of everything as it happens. After `Break` the fit at hand ends, its fold is evaluated with what it has, and no
@@ -349,13 +253,6 @@ fn together(metrics: &Estimates, ranking: Option<&RankingFigures>) -> Estimates 
     let mut all = metrics.clone();
     all.extend(ranking.into_iter().flat_map(|ranking| ranking.metrics.clone()));
     all
-}
-
-fn nothing_held_out() -> Error {
-    Error::unsupported(
-        "nothing is held out, so there is nothing to evaluate on",
-        "choose a split such as user:0.2",
-    )
 }
 
 /// All of one fold.
@@ -478,8 +375,9 @@ pub fn time_leakage(plan: &Plan<'_>, uses_time: bool) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::data::ids::User;
     use crate::data::ratings::{Duplicates, RatingsBuilder, Row, Time};
     use crate::data::split::{nothing_published, plan};
     use crate::fit::factors::Factors;
@@ -488,7 +386,7 @@ mod tests {
     use serde_json::{Map, json};
 
     /// User u likes item i as much as both are liked: 1 + u/10 + i/10, with every third cell missing.
-    fn additive() -> Ratings {
+    pub(crate) fn additive() -> Ratings {
         let mut builder = RatingsBuilder::new(true);
         for user in 0..20_u8 {
             for item in 0..20_u8 {
@@ -549,7 +447,7 @@ mod tests {
     }
 
     /// Answers each question by a function.
-    struct Oracle<F>(F);
+    pub(crate) struct Oracle<F>(pub(crate) F);
 
     impl<F: Fn(Query) -> f32 + Send + Sync> Model for Oracle<F> {
         fn predict(&self, query: Query) -> f32 {
@@ -567,21 +465,6 @@ mod tests {
         fn tensors(&self) -> Tensors {
             Tensors::default()
         }
-    }
-
-    #[test]
-    fn predictions_are_clipped_only_when_asked() {
-        let (ratings, run) = (additive(), Run::new(0, 1).unwrap());
-        let of = |clip| predictions(&Oracle(|_| 9.0), &ratings, clip, run.pool());
-        assert!(of(false).iter().all(|&prediction| prediction == 9.0));
-        assert!(of(true).iter().all(|&prediction| prediction == ratings.scale().max));
-    }
-
-    #[test]
-    fn a_prediction_that_is_no_number_is_refused() {
-        let (ratings, run) = (additive(), Run::new(0, 1).unwrap());
-        let message = errors(&Oracle(|_| f32::NAN), &ratings, true, run.pool()).unwrap_err().to_string();
-        assert!(message.starts_with("the model predicts NaN for item 1 by user 0"), "{message}");
     }
 
     #[test]

@@ -12,4 +12,5 @@ pub mod interval;
 pub mod ladder;
 pub(crate) mod map;
 pub mod metric;
+pub mod predict;
 pub mod ranking;

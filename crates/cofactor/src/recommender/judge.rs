@@ -6,8 +6,8 @@ use super::Recommender;
 use crate::data::ids::{IdMap, Item, User};
 use crate::data::ratings::Ratings;
 use crate::error::{Error, Result};
-use crate::eval::evaluate;
 use crate::eval::metric::Errors;
+use crate::eval::predict;
 use crate::fit::model::Query;
 use crate::fit::run::thread_pool;
 
@@ -23,7 +23,7 @@ impl Recommender {
         }
         let (own, theirs) = (self.file.catalog(), test.catalog());
         if Arc::ptr_eq(own, theirs) {
-            let (errors, _) = evaluate::errors(&*self.file.model, test, clip, &thread_pool(threads)?)?;
+            let (errors, _) = predict::errors(&*self.file.model, test, clip, &thread_pool(threads)?)?;
             return Ok(errors);
         }
         let places = |own: &IdMap, theirs: &IdMap| -> Vec<Option<usize>> {

@@ -27,8 +27,8 @@ pub use study::{FORMAT, Header, Outcome, Study, Trial};
 use crate::data::split::{self, Fold, Plan};
 use crate::error::{Error, Result};
 use crate::eval::early::{self, EPOCHS, Found};
-use crate::eval::evaluate;
 use crate::eval::metric::METRICS;
+use crate::eval::predict;
 use crate::fit::run::{Epoch, Interrupt, Run};
 use crate::registry::{self, Configured, Entry, interruptible};
 
@@ -247,7 +247,7 @@ impl Attempt<'_> {
     fn fitted(&self, algorithm: &dyn Configured, part: &Fold) -> Result<f64, Cut> {
         let mut run = Run::new(self.header.seed, 1)?;
         let model = algorithm.fit(&part.train, &mut run)?;
-        let (errors, _) = evaluate::errors(&*model, &part.test, false, run.pool())?;
+        let (errors, _) = predict::errors(&*model, &part.test, false, run.pool())?;
         Ok(errors.estimate(&METRICS[0]).mean)
     }
 }
