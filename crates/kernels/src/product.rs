@@ -4,6 +4,9 @@ use fearless_simd::{Simd, dispatch, f32x16, prelude::*};
 
 use crate::{Isa, LANES};
 
+/// As many rows of B are passed at a time.
+const DEPTH: usize = 128;
+
 /// Rows that stand in a slice, one every `stride` entries.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
@@ -20,22 +23,33 @@ pub struct Rows<'a> {
 /// When n is no multiple of 16, or a row is not in its slice.
 pub fn add_product(isa: Isa, [m, d, n]: [usize; 3], a: Rows<'_>, b: Rows<'_>, c: &mut [f32], stride: usize) {
     assert!(n.is_multiple_of(LANES), "columns come in whole vectors");
+    if m == 0 || n == 0 {
+        return;
+    }
     dispatch!(isa.0, simd => rows(simd, [m, d, n], a, b, c, stride));
 }
 
 #[inline(always)]
 fn rows<S: Simd>(simd: S, [m, d, n]: [usize; 3], a: Rows<'_>, b: Rows<'_>, c: &mut [f32], stride: usize) {
-    let mut column = 0;
-    while column < n {
-        // As many sums as leave registers for what is multiplied.
-        let wide = if S::f32s::LEN == LANES { 3 } else { 1 };
-        let tiles = ((n - column) / LANES).min(wide);
-        match tiles {
-            1 => columns::<S, 1>(simd, m, d, column, a, b, c, stride),
-            2 => columns::<S, 2>(simd, m, d, column, a, b, c, stride),
-            _ => columns::<S, 3>(simd, m, d, column, a, b, c, stride),
+    // A copy of some rows of A, of a length that is known when compiling: otherwise each needs a pointer and a check.
+    let mut left = [[0.0; DEPTH]; 8];
+    for first in (0..d).step_by(DEPTH) {
+        // As many columns of B as are multiplied together then stay in the first-level cache.
+        let depth = (d - first).min(DEPTH);
+        let a = Rows { entries: &a.entries[first..], ..a };
+        let b = Rows { entries: &b.entries[first * b.stride..], ..b };
+        let mut column = 0;
+        while column < n {
+            // As many sums as leave registers for what is multiplied.
+            let wide = if S::f32s::LEN == LANES { 3 } else { 1 };
+            let tiles = ((n - column) / LANES).min(wide);
+            match tiles {
+                1 => columns::<S, 1>(simd, [m, depth], column, a, b, c, stride, &mut left),
+                2 => columns::<S, 2>(simd, [m, depth], column, a, b, c, stride, &mut left),
+                _ => columns::<S, 3>(simd, [m, depth], column, a, b, c, stride, &mut left),
+            }
+            column += tiles * LANES;
         }
-        column += tiles * LANES;
     }
 }
 
@@ -43,25 +57,25 @@ fn rows<S: Simd>(simd: S, [m, d, n]: [usize; 3], a: Rows<'_>, b: Rows<'_>, c: &m
 #[expect(clippy::too_many_arguments, reason = "an inlined part of a loop over three matrices")]
 fn columns<S: Simd, const C: usize>(
     simd: S,
-    m: usize,
-    d: usize,
+    [m, depth]: [usize; 2],
     column: usize,
     a: Rows<'_>,
     b: Rows<'_>,
     c: &mut [f32],
     stride: usize,
+    left: &mut [[f32; DEPTH]; 8],
 ) {
     let mut row = 0;
     while row < m {
         let many = if S::f32s::LEN == LANES { 8 } else { 4 };
         if m - row >= many && many == 8 {
-            part::<S, 8, C>(simd, row, d, column, a, b, c, stride);
+            part::<S, 8, C>(simd, [row, column], depth, a, b, c, stride, left);
             row += 8;
         } else if m - row >= 4 {
-            part::<S, 4, C>(simd, row, d, column, a, b, c, stride);
+            part::<S, 4, C>(simd, [row, column], depth, a, b, c, stride, left);
             row += 4;
         } else {
-            part::<S, 1, C>(simd, row, d, column, a, b, c, stride);
+            part::<S, 1, C>(simd, [row, column], depth, a, b, c, stride, left);
             row += 1;
         }
     }
@@ -72,14 +86,17 @@ fn columns<S: Simd, const C: usize>(
 #[expect(clippy::too_many_arguments, reason = "an inlined part of a loop over three matrices")]
 fn part<S: Simd, const R: usize, const C: usize>(
     simd: S,
-    row: usize,
-    d: usize,
-    column: usize,
+    [row, column]: [usize; 2],
+    depth: usize,
     a: Rows<'_>,
     b: Rows<'_>,
     c: &mut [f32],
     stride: usize,
+    left: &mut [[f32; DEPTH]; 8],
 ) {
+    for r in 0..R {
+        left[r][..depth].copy_from_slice(&a.entries[(row + r) * a.stride..][..depth]);
+    }
     let mut sums = [[f32x16::splat(simd, 0.0); C]; R];
     for r in 0..R {
         let own = &c[(row + r) * stride + column..][..C * LANES];
@@ -87,8 +104,7 @@ fn part<S: Simd, const R: usize, const C: usize>(
             sums[r][t] = f32x16::from_slice(simd, &own[t * LANES..][..LANES]);
         }
     }
-    let left: [&[f32]; R] = std::array::from_fn(|r| &a.entries[(row + r) * a.stride..][..d]);
-    for l in 0..d {
+    for l in 0..depth.min(DEPTH) {
         let right = &b.entries[l * b.stride + column..][..C * LANES];
         let mut tiles = [f32x16::splat(simd, 0.0); C];
         for t in 0..C {
@@ -121,7 +137,7 @@ mod tests {
         #[test]
         fn every_instruction_set_gives_the_bits_of_the_twin(
             m in 0_usize..20,
-            d in 0_usize..30,
+            d in 0_usize..300,
             tiles in 0_usize..8,
             entries in proptest::collection::vec(-1.0_f32..1.0, 997),
         ) {

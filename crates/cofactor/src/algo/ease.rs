@@ -18,14 +18,14 @@
 //! ```text
 //! P = (XᵀX + λI)⁻¹,   B_ji = −P_ji / P_ii                                                      (3)
 //! ```
-//! The inverse is made in place by sweeping blocks of coordinates p, each of which is inverted alone, in f64:
+//! The inverse is made in place by sweeping blocks of 512 coordinates p, each of which is inverted in the same way by blocks of 64, and these in f64:
 //! ```text
 //! A_pp ← −A_pp⁻¹,  A_ip ← A_ip A_pp⁻¹,  A_ij ← A_ij − A_ip A_pp⁻¹ A_pj                         (4)
 //! ```
 //! All three are symmetric, so that half of A is enough. After all blocks A has become −A⁻¹.
 //!
 //! ## Cost
-//! Fit: O(Σ_u n_u² + n³), in parallel; n³ multiplications and additions. Memory: 4n² bytes, and the model is as large: 0.4 GB for 10,000 items, 6.4 GB for 40,000. More than
+//! Fit: O(Σ_u n_u² + n³), in parallel; n³ multiplications and additions. Memory: 4n² bytes and 6 kB for each item; the model takes 4n²: 0.4 GB for 10,000 items, 6.4 GB for 40,000. More than
 //! 50,000 items are refused. All of a user's scores: O(n·n_u).
 //!
 //! ## Unknown users and items
@@ -58,10 +58,13 @@ use crate::fit::taken::{IMPLICIT_FROM, taken};
 
 /// More items would take more than 10 GB.
 const MOST_ITEMS: usize = 50_000;
-/// Coordinates of a block in (4).
-const BLOCK: usize = 128;
-/// Columns of A that are updated together: with a block of rows they keep to the second-level cache.
-const CHUNK: usize = 256;
+/// Coordinates of a block in (4): A passes through memory once for so many.
+const BLOCK: usize = 512;
+/// Coordinates of a block when a block is inverted.
+const SMALL: usize = 64;
+/// Rows that are updated together, and columns, five times what fits the registers: both keep to the second-level cache.
+const HEIGHT: usize = 256;
+const CHUNK: usize = 240;
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -144,10 +147,25 @@ fn together(taken: &Ratings, run: &Run<'_>) -> Matrix {
 /// # Errors
 /// [`Error::Interrupted`].
 fn invert(matrix: &mut Matrix, run: &Run<'_>) -> Result<()> {
+    sweep(matrix, BLOCK, run, |matrix| {
+        sweep(matrix, SMALL, run, invert_small)?;
+        mirror(matrix);
+        Ok(())
+    })
+}
+
+/// (4) for all blocks of that size; `invert` takes a block to minus its inverse.
+fn sweep(
+    matrix: &mut Matrix,
+    block: usize,
+    run: &Run<'_>,
+    invert: impl Fn(&mut Matrix) -> Result<()>,
+) -> Result<()> {
     let n = matrix.rows();
-    for first in (0..n).step_by(BLOCK) {
+    let mut panel = Panel::new(n, block.min(n));
+    for first in (0..n).step_by(block) {
         run.check()?;
-        let panel = Panel::of(matrix, first, BLOCK.min(n - first), run);
+        panel.take(matrix, first, run, &invert)?;
         panel.subtract(matrix, run);
         panel.place(matrix);
     }
@@ -159,56 +177,79 @@ struct Panel {
     n: usize,
     first: usize,
     size: usize,
-    /// A_pp⁻¹, rows of [`BLOCK`].
-    inverse: Vec<f32>,
+    /// The length of rows.
+    wide: usize,
+    /// −A_pp⁻¹.
+    inverse: Matrix,
     /// A_pj for all j, in chunks of [`CHUNK`] columns: all rows of a chunk, then the next chunk.
     columns: Vec<f32>,
-    /// −A_ip A_pp⁻¹ for all i, rows of [`BLOCK`].
+    /// A_ip for all i, row by row.
+    rows: Vec<f32>,
+    /// −A_ip A_pp⁻¹ for all i, row by row.
     multiples: Vec<f32>,
 }
 
 impl Panel {
-    fn of(matrix: &Matrix, first: usize, size: usize, run: &Run<'_>) -> Self {
-        let n = matrix.rows();
+    /// Memory for the blocks of an n×n matrix, one after the other.
+    fn new(n: usize, block: usize) -> Self {
+        let wide = block.next_multiple_of(LANES);
+        let zeros = |rows: usize| vec![0.0; rows * wide];
+        let columns = zeros(n.next_multiple_of(CHUNK));
+        let inverse = Matrix::zeros(0, 0);
+        Self { n, first: 0, size: 0, wide, inverse, columns, rows: zeros(n), multiples: zeros(n) }
+    }
+
+    /// The block that begins at coordinate `first`.
+    fn take(
+        &mut self,
+        matrix: &Matrix,
+        first: usize,
+        run: &Run<'_>,
+        invert: impl Fn(&mut Matrix) -> Result<()>,
+    ) -> Result<()> {
+        let Self { n, wide, columns, rows, multiples, .. } = self;
+        let (wide, size) = (*wide, (*wide).min(*n - first));
         let entry = |i: usize, j: usize| if i >= j { matrix.row(i)[j] } else { matrix.row(j)[i] };
-        // −A_ip, row by row.
-        let mut negative = vec![0.0; n * BLOCK];
         let fill = |(i, row): (usize, &mut [f32])| {
-            for (l, negative) in row[..size].iter_mut().enumerate() {
-                *negative = -entry(i, first + l);
+            for (l, to) in row[..size].iter_mut().enumerate() {
+                *to = entry(i, first + l);
             }
         };
-        run.pool().install(|| negative.par_chunks_mut(BLOCK).enumerate().with_min_len(256).for_each(fill));
-        let mut columns = vec![0.0; n.div_ceil(CHUNK) * BLOCK * CHUNK];
+        run.pool().install(|| rows.par_chunks_mut(wide).enumerate().with_min_len(256).for_each(fill));
         let fill = |(chunk, columns): (usize, &mut [f32])| {
-            for (at, negative) in negative[chunk * CHUNK * BLOCK..].chunks(BLOCK).take(CHUNK).enumerate() {
+            for (at, row) in rows[chunk * CHUNK * wide..].chunks(wide).take(CHUNK).enumerate() {
                 for l in 0..size {
-                    columns[l * CHUNK + at] = -negative[l];
+                    columns[l * CHUNK + at] = row[l];
                 }
             }
         };
-        run.pool().install(|| columns.par_chunks_mut(BLOCK * CHUNK).enumerate().for_each(fill));
-        let inverse = inverse(size, |i, j| entry(first + i, first + j));
-        let mut multiples = vec![0.0; n * BLOCK];
-        let isa = run.isa();
-        let multiply = |(multiples, negative): (&mut [f32], &[f32])| {
-            let shape = [multiples.len() / BLOCK, size, BLOCK];
-            let (a, b) =
-                (Rows { entries: negative, stride: BLOCK }, Rows { entries: &inverse, stride: BLOCK });
-            add_product(isa, shape, a, b, multiples, BLOCK);
+        run.pool().install(|| columns.par_chunks_mut(wide * CHUNK).enumerate().for_each(fill));
+        let mut inverse = Matrix::zeros(size, size.max(LANES));
+        for (l, row) in rows[first * wide..].chunks_exact(wide).take(size).enumerate() {
+            inverse.row_mut(l)[..size].copy_from_slice(&row[..size]);
+        }
+        invert(&mut inverse)?;
+        let (isa, stride) = (run.isa(), inverse.stride());
+        let multiply = |(multiples, rows): (&mut [f32], &[f32])| {
+            multiples.fill(0.0);
+            let shape = [multiples.len() / wide, size, stride];
+            let a = Rows { entries: rows, stride: wide };
+            let b = Rows { entries: inverse.as_slice(), stride };
+            add_product(isa, shape, a, b, multiples, wide);
         };
-        let parts = multiples.par_chunks_mut(BLOCK * BLOCK).zip(negative.par_chunks(BLOCK * BLOCK));
+        let parts = multiples.par_chunks_mut(HEIGHT * wide).zip(rows.par_chunks(HEIGHT * wide));
         run.pool().install(|| parts.for_each(multiply));
-        Self { n, first, size, inverse, columns, multiples }
+        (self.first, self.size, self.inverse) = (first, size, inverse);
+        Ok(())
     }
 
     /// A_ij −= A_ip A_pp⁻¹ A_pj on and below the diagonal.
     fn subtract(&self, matrix: &mut Matrix, run: &Run<'_>) {
-        let (stride, isa, interrupt) = (matrix.stride(), run.isa(), run.interrupt());
+        let (stride, wide, isa, interrupt) = (matrix.stride(), self.wide, run.isa(), run.interrupt());
         let subtract = |(block, rows): (usize, &mut [f32])| {
-            let (start, count) = (block * BLOCK, rows.len() / stride);
-            let a = Rows { entries: &self.multiples[start * BLOCK..], stride: BLOCK };
-            for (chunk, columns) in self.columns.chunks(BLOCK * CHUNK).enumerate() {
+            let (start, count) = (block * HEIGHT, rows.len() / stride);
+            let a = Rows { entries: &self.multiples[start * wide..], stride: wide };
+            for (chunk, columns) in self.columns.chunks(wide * CHUNK).enumerate() {
                 let from = chunk * CHUNK;
                 if from >= start + count || interrupt.requested() {
                     break;
@@ -218,58 +259,62 @@ impl Panel {
                 add_product(isa, [count, self.size, width], a, b, &mut rows[from..], stride);
             }
         };
-        let blocks = matrix.as_mut_slice().par_chunks_mut(BLOCK * stride).enumerate();
+        let blocks = matrix.as_mut_slice().par_chunks_mut(HEIGHT * stride).enumerate();
         // Those last in order have the most to do: they go first.
         run.pool().install(|| blocks.rev().for_each(subtract));
     }
 
-    /// A_pp ← −A_pp⁻¹, A_ip ← A_ip A_pp⁻¹ and A_pj alike.
+    /// A_pp ← −A_pp⁻¹, A_ip ← A_ip A_pp⁻¹ and A_pj alike, on and below the diagonal.
     fn place(&self, matrix: &mut Matrix) {
-        let Self { n, first, size, .. } = *self;
+        let Self { n, first, size, wide, .. } = *self;
         for l in 0..size {
             let row = matrix.row_mut(first + l);
             for (j, entry) in row[..first].iter_mut().enumerate() {
-                *entry = -self.multiples[j * BLOCK + l];
+                *entry = -self.multiples[j * wide + l];
             }
-            for other in 0..size {
-                row[first + other] = -self.inverse[l * BLOCK + other];
-            }
+            row[first..first + size].copy_from_slice(&self.inverse.row(l)[..size]);
         }
         for i in first + size..n {
             for (l, entry) in matrix.row_mut(i)[first..first + size].iter_mut().enumerate() {
-                *entry = -self.multiples[i * BLOCK + l];
+                *entry = -self.multiples[i * wide + l];
             }
         }
     }
 }
 
-/// The inverse of a small symmetric positive definite matrix, in f64; rows of [`BLOCK`].
-fn inverse(size: usize, entry: impl Fn(usize, usize) -> f32) -> Vec<f32> {
-    let mut factor: Vec<f64> = (0..size * size).map(|at| f64::from(entry(at / size, at % size))).collect();
+/// Minus the inverse of a small symmetric positive definite matrix, in f64.
+fn invert_small(matrix: &mut Matrix) -> Result<()> {
+    let size = matrix.rows();
+    let mut factor: Vec<f64> =
+        (0..size * size).map(|at| f64::from(matrix.row(at / size)[at % size])).collect();
     cholesky(&mut factor, size);
-    let mut inverse = vec![0.0; size * BLOCK];
     let mut unit = vec![0.0; size];
     for column in 0..size {
         unit.fill(0.0);
         unit[column] = 1.0;
         cholesky_solve(&factor, &mut unit);
         for (row, &entry) in unit.iter().enumerate() {
-            inverse[row * BLOCK + column] = entry as f32;
+            matrix.row_mut(row)[column] = -entry as f32;
         }
     }
-    inverse
+    Ok(())
 }
 
-/// From −P on and below the diagonal to B of (3).
-fn scale(matrix: &mut Matrix, run: &Run<'_>) {
-    let n = matrix.rows();
-    for i in 0..n {
-        let stride = matrix.stride();
+/// Above the diagonal goes what stands below it.
+fn mirror(matrix: &mut Matrix) {
+    let stride = matrix.stride();
+    for i in 0..matrix.rows() {
         let (above, below) = matrix.as_mut_slice().split_at_mut(i * stride);
         for (j, row) in above.chunks_exact_mut(stride).enumerate() {
             row[i] = below[j];
         }
     }
+}
+
+/// From −P on and below the diagonal to B of (3).
+fn scale(matrix: &mut Matrix, run: &Run<'_>) {
+    mirror(matrix);
+    let n = matrix.rows();
     // −P_ji over P_ii, which is minus what stands on the diagonal.
     let diagonal: Vec<f32> = (0..n).map(|i| -matrix.row(i)[i]).collect();
     rows(run.pool(), matrix, |item, row| {
@@ -320,7 +365,7 @@ mod tests {
     #[test]
     fn the_map_is_that_of_an_inverse_in_f64() {
         // One block and less, and several with a part of one.
-        for n in [1, 7, 40, 128, 300] {
+        for n in [1, 7, 40, 128, 300, 600] {
             let (train, reg) = (ratings(n), 20.0);
             let items = train.items();
             let mut a = vec![vec![0.0; items]; items];
