@@ -21,8 +21,8 @@ fn main() -> Result<()> {
     let published = |name: &str| store.official("gowalla", name, &ratings);
     let fold = split::plan("lightgcn".parse()?, &ratings, 0, &published)?.fold(0);
 
-    let set =
-        [("unobserved", "0.01"), ("reg", "0.003")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let set = [("unobserved", "0.01"), ("reg", "0.003"), ("epochs", "3")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let algorithm = registry::find("ials")?.configure_written(None, &set)?;
     let model = algorithm.fit(&fold.train, &mut Run::new(0, 0)?)?;
     let asked = Asked::parse("ndcg@20,coverage@20,novelty@20,gini@20", None)?;
