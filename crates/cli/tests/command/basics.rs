@@ -89,6 +89,7 @@ fn doctor_finds_the_kernels_right() {
     assert_eq!(found["self_test"]["different"], 0);
     assert!(found["self_test"]["values"].as_u64().unwrap() > 100_000);
     assert_eq!(found["speed"].as_array().unwrap().len(), 4);
+    assert!(found["peak_gflops"].as_f64().unwrap() > 0.1);
     assert!(found["speed"][0]["million_updates_per_second"].as_f64().unwrap() > 0.1);
     let said = Scratch::new().run("doctor");
     assert_eq!(said.status, Some(0));

@@ -866,18 +866,14 @@ mod tests {
     }
 
     fn variants() -> Vec<Ials> {
-        let base = Ials {
-            factors: 12,
-            epochs: 4,
-            block: 5,
-            momentum: false,
-            balance: false,
-            smooth: 0,
-            ..Ials::default()
-        };
+        let base =
+            Ials { epochs: 4, block: 5, momentum: false, balance: false, smooth: 0, ..Ials::default() };
         let mut all = Vec::new();
-        for solver in [Solver::Cholesky, Solver::Cg, Solver::Blocks] {
-            let base = Ials { solver, ..base.clone() };
+        // With 40 factors, who has taken no more than 32 items is solved for by (6).
+        for (solver, factors) in
+            [(Solver::Cholesky, 12), (Solver::Cholesky, 40), (Solver::Cg, 12), (Solver::Blocks, 12)]
+        {
+            let base = Ials { solver, factors, ..base.clone() };
             all.push(base.clone());
             all.push(Ials { implicit_from: 3.0, dislike: 0.7, momentum: true, ..base.clone() });
             all.push(Ials {

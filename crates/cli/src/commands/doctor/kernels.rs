@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use cofactor_kernels::{Block, Entry, Isa, Sgd, dot, sgd, twin};
+use cofactor_kernels::{Block, Entry, Isa, Sgd, dot, fused, sgd, twin};
 
 use crate::format;
 
@@ -84,6 +84,18 @@ impl Speed {
         }
         Self { k, million_updates: work.entries.len() as f64 / best / 1e6 }
     }
+}
+
+/// The most operations that one thread can do, in thousand millions a second: the best try within the time.
+pub(super) fn peak(budget: Duration) -> f64 {
+    let (isa, start) = (Isa::detect(), Instant::now());
+    let mut best = 0.0_f64;
+    while start.elapsed() < budget {
+        let pass = Instant::now();
+        let (operations, _) = std::hint::black_box(fused(isa, 100_000));
+        best = best.max(operations as f64 / pass.elapsed().as_secs_f64());
+    }
+    best / 1e9
 }
 
 /// How much more two threads do than one, in the same time: the median of three tries.

@@ -87,6 +87,8 @@ struct Findings {
     isa: Isa,
     self_test: SelfTest,
     speeds: Vec<Speed>,
+    /// See [`kernels::peak`].
+    peak: f64,
     /// How much more two threads do than one.
     two_threads: Option<f64>,
     cache: Cache,
@@ -97,7 +99,8 @@ impl Findings {
         let machine = Machine::look();
         let two_threads = (machine.cores > 1).then(|| kernels::two_threads(Duration::from_millis(50)));
         let speeds = [16, 32, 64, 128].map(|k| Speed::measure(k, Duration::from_millis(80))).into();
-        Self { machine, isa: Isa::detect(), self_test: SelfTest::run(), speeds, two_threads, cache }
+        let peak = kernels::peak(Duration::from_millis(50));
+        Self { machine, isa: Isa::detect(), self_test: SelfTest::run(), speeds, peak, two_threads, cache }
     }
 
     fn print(&self, out: &mut Output) -> Result<(), Failure> {
@@ -111,6 +114,9 @@ impl Findings {
         line(out, "Memory", &machine.memory_in_words())?;
         line(out, "Cache", &self.cache.in_words())?;
         line(out, "Kernels", &self.self_test.in_words())?;
+        let peak =
+            format!("{:.0} GFLOP/s, one thread: fused multiply-adds on what stays in registers", self.peak);
+        line(out, "Peak", &peak)?;
         line(out, "Speed", "SGD updates a second, one thread, factors in cache")?;
         for speed in &self.speeds {
             out.line(format_args!("  k = {:3}      {:7.1} million", speed.k, speed.million_updates))?;
@@ -188,6 +194,7 @@ impl Findings {
             },
             "memory": { "total_bytes": machine.memory.map(|m| m.0), "free_bytes": machine.memory.map(|m| m.1) },
             "self_test": { "values": self.self_test.values, "different": self.self_test.different },
+            "peak_gflops": self.peak,
             "speed": speeds,
             "cache": self.cache,
             "slow": self.slow(),
