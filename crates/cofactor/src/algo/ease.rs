@@ -148,7 +148,10 @@ fn together(taken: &Ratings, run: &Run<'_>) -> Matrix {
 /// [`Error::Interrupted`].
 fn invert(matrix: &mut Matrix, run: &Run<'_>) -> Result<()> {
     sweep(matrix, BLOCK, run, |matrix| {
-        sweep(matrix, SMALL, run, invert_small)?;
+        sweep(matrix, SMALL, run, |small| {
+            invert_small(small);
+            Ok(())
+        })?;
         mirror(matrix);
         Ok(())
     })
@@ -283,7 +286,7 @@ impl Panel {
 }
 
 /// Minus the inverse of a small symmetric positive definite matrix, in f64.
-fn invert_small(matrix: &mut Matrix) -> Result<()> {
+fn invert_small(matrix: &mut Matrix) {
     let size = matrix.rows();
     let mut factor: Vec<f64> =
         (0..size * size).map(|at| f64::from(matrix.row(at / size)[at % size])).collect();
@@ -297,7 +300,6 @@ fn invert_small(matrix: &mut Matrix) -> Result<()> {
             matrix.row_mut(row)[column] = -entry as f32;
         }
     }
-    Ok(())
 }
 
 /// Above the diagonal goes what stands below it.
