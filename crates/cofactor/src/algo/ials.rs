@@ -873,7 +873,7 @@ mod tests {
         for (solver, factors) in
             [(Solver::Cholesky, 12), (Solver::Cholesky, 40), (Solver::Cg, 12), (Solver::Blocks, 12)]
         {
-            let base = Ials { solver, factors, ..base.clone() };
+            let base = Ials { factors, solver, ..base.clone() };
             all.push(base.clone());
             all.push(Ials { implicit_from: 3.0, dislike: 0.7, momentum: true, ..base.clone() });
             all.push(Ials {
