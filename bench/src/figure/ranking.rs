@@ -40,7 +40,7 @@ struct Contest {
 }
 
 const SOME: &[(&str, &str)] = &[];
-/// λ and α₀ as others chose them on a tenth of the training part; epochs, of 1 to 10, by `user:0.2` of it.
+/// λ and α₀ as others chose them on a tenth of the training part; epochs, of some from 1 to 10, by `user:0.2` of it.
 const GOWALLA_64: &[(&str, &str)] =
     &[("factors", "64"), ("unobserved", "0.01"), ("reg", "0.003"), ("epochs", "3")];
 const GOWALLA_128: &[(&str, &str)] =
